@@ -1,0 +1,17 @@
+//! The shell around a node, written once for all phases: arguments, listeners, admin routes, signals, drain.
+//!
+//! - [`run`] is a phase's `main`. `public` and `admin` are the two listeners, `http` what both serve on.
+//! - `sockets` is the table of open connections, `upgrade` turns a request into one.
+//! - `panics` ends the process at a `todo!("step …")`, and logs every other panic.
+
+mod admin;
+mod error;
+mod http;
+mod panics;
+mod public;
+mod sockets;
+mod start;
+mod stop;
+mod upgrade;
+
+pub use start::{Parts, run};

@@ -1,0 +1,98 @@
+//! Turns `GET /ws` into a connection: the handshake is the library's, what runs on it is phase 1's.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_util::task::TaskTracker;
+
+use super::error::ApiError;
+use super::stop::Stop;
+use crate::{ConnId, Node, Serve};
+
+/// The wire's version, as a WebSocket subprotocol: echoed to those who offer it.
+const SUBPROTOCOL: &str = "router.v1";
+
+/// What it takes to accept a connection.
+pub struct Upgrades {
+    pub node: Arc<Node>,
+    pub serve: Arc<dyn Serve>,
+    pub stop: Stop,
+    pub connections: TaskTracker,
+    pub last_conn: AtomicU64,
+}
+
+/// `GET /ws`.
+pub async fn upgrade(State(upgrades): State<Arc<Upgrades>>, mut request: Request) -> Response {
+    if upgrades.stop.is_draining() {
+        return ApiError::passing(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "this node is draining").into_response();
+    }
+    let mut response = match create_response_with_body(&request, Body::empty) {
+        Ok(response) => response,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    if offers_subprotocol(request.headers()) {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    let upgraded = hyper::upgrade::on(&mut request);
+    let tasks = upgrades.connections.clone();
+    tasks.spawn(async move {
+        // An error here means that the client went before it had read the response.
+        if let Ok(upgraded) = upgraded.await {
+            upgrades.run(upgraded).await;
+        }
+    });
+    response
+}
+
+impl Upgrades {
+    async fn run(&self, upgraded: Upgraded) {
+        let conn = ConnId::new(self.last_conn.fetch_add(1, Ordering::Relaxed) + 1);
+        let Ok(parts) = upgraded.downcast::<TokioIo<tokio::net::TcpStream>>() else {
+            tracing::error!(%conn, "upgraded something that is no TCP connection");
+            return;
+        };
+        let limits = self.serve.limits(&self.node.config);
+        let (stream, read_already) = (parts.io.into_inner(), parts.read_buf.into());
+        let ws = WebSocketStream::from_partially_read(stream, read_already, Role::Server, Some(limits)).await;
+        let _open = Open::count(&self.node);
+        self.serve.serve(ws, conn, self.node.clone()).await;
+    }
+}
+
+/// Counts a connection for as long as it lives, however its task ends.
+struct Open<'node>(&'node Node);
+
+impl<'node> Open<'node> {
+    fn count(node: &'node Node) -> Self {
+        node.stats.sockets.opened.increment();
+        node.stats.sockets.open.increment();
+        Self(node)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.stats.sockets.open.decrement();
+    }
+}
+
+fn offers_subprotocol(headers: &HeaderMap) -> bool {
+    let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    offers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|offer| offer.trim() == SUBPROTOCOL)
+}
+
+fn refuse(why: &str) -> Response {
+    let message = format!("this is a WebSocket endpoint: {why}");
+    let error = ApiError::permanent(StatusCode::UPGRADE_REQUIRED, "malformed", message);
+    let headers = [(header::UPGRADE, "websocket"), (header::CONNECTION, "upgrade"), (header::SEC_WEBSOCKET_VERSION, "13")];
+    (headers, error).into_response()
+}
