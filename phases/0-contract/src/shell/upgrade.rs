@@ -61,7 +61,8 @@ impl Upgrades {
             return;
         };
         let limits = self.serve.limits(&self.node.config);
-        let (stream, read_already) = (parts.io.into_inner(), parts.read_buf.into());
+        // Copied, since the library would go on reading into this buffer: hyper's has 8 KiB, which every connection would keep.
+        let (stream, read_already) = (parts.io.into_inner(), parts.read_buf.to_vec());
         let ws = WebSocketStream::from_partially_read(stream, read_already, Role::Server, Some(limits)).await;
         let _open = Open::count(&self.node);
         self.serve.serve(ws, conn, self.node.clone()).await;
