@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -56,17 +57,22 @@ pub async fn upgrade(State(upgrades): State<Arc<Upgrades>>, mut request: Request
 impl Upgrades {
     async fn run(&self, upgraded: Upgraded) {
         let conn = ConnId::new(self.last_conn.fetch_add(1, Ordering::Relaxed) + 1);
-        let Ok(parts) = upgraded.downcast::<TokioIo<tokio::net::TcpStream>>() else {
+        let Some((stream, read_already)) = unwrap(upgraded) else {
             tracing::error!(%conn, "upgraded something that is no TCP connection");
             return;
         };
         let limits = self.serve.limits(&self.node.config);
-        // Copied, since the library would go on reading into this buffer: hyper's has 8 KiB, which every connection would keep.
-        let (stream, read_already) = (parts.io.into_inner(), parts.read_buf.to_vec());
         let ws = WebSocketStream::from_partially_read(stream, read_already, Role::Server, Some(limits)).await;
         let _open = Open::count(&self.node);
         self.serve.serve(ws, conn, self.node.clone()).await;
     }
+}
+
+/// The TCP connection below, and what was read from it behind the request. That is copied: the library would go on reading into
+/// this buffer, and hyper's has 8 KiB, which every connection would keep.
+fn unwrap(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
 }
 
 /// Counts a connection for as long as it lives, however its task ends.

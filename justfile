@@ -1,0 +1,57 @@
+# Each recipe is one line of `cargo tutor …`; without just, type that line. `cargo tutor --help` tells the options.
+
+# Say what to do next.
+default:
+    @cargo tutor
+
+# Build a phase and run its checks: just phase 1, just phase 1 --reference --repeat 20
+phase number *options:
+    @cargo tutor phase {{ number }} {{ options }}
+
+# Run a phase's checks at each save.
+watch number:
+    @cargo tutor watch {{ number }}
+
+# Show the next rung of the hints for the last failure.
+hint number:
+    @cargo tutor hint {{ number }}
+
+# List the phases: mine, pristine, borrowed, passed.
+list:
+    @cargo tutor list
+
+# Compare your code with the reference, step by step; after green.
+compare number *options:
+    @cargo tutor compare {{ number }} {{ options }}
+
+# Start a phase over; keeps a copy of what is there.
+reset number:
+    @cargo tutor reset {{ number }}
+
+# Build later phases on the reference of this one.
+borrow number:
+    @cargo tutor borrow {{ number }}
+
+# Build later phases on your own code again.
+return number:
+    @cargo tutor return {{ number }}
+
+# Measure the reference in release mode: just bench idle, just bench echo
+bench name *options:
+    @cargo tutor bench {{ name }} {{ options }}
+
+# For contributors: prove that the course teaches.
+verify *options:
+    @cargo tutor verify {{ options }}
+
+# For contributors: cut starters and listings out of the references.
+generate *options:
+    @cargo tutor generate {{ options }}
+
+# For contributors: install what `just test` needs.
+setup:
+    @cargo tutor setup
+
+# For contributors: everything that has to hold before a change is merged.
+test:
+    @cargo tutor test

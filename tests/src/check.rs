@@ -1,0 +1,48 @@
+//! What a phase's checks are: data, and an async function that fails with a typed observation.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::{Failure, World};
+
+/// A phase as the tutor sees it: its steps in order, and the checks that tell them apart.
+#[derive(Debug)]
+pub struct Phase {
+    /// 1 to 9.
+    pub number: u8,
+    /// The crate's library name, and the end of its folder: `socket` for `phases/1-socket`.
+    pub name: &'static str,
+    /// As it stands in the first line of a verdict: `Socket`.
+    pub title: &'static str,
+    /// In the order in which a learner takes them; step `k` of phase `n` is called `n.k`, counted from 1.
+    pub steps: &'static [Step],
+    /// In step order; within a step, the order in which failures are shown.
+    pub checks: &'static [Check],
+}
+
+/// One thing to build that can be seen from outside.
+#[derive(Debug)]
+pub struct Step {
+    /// What can be seen once it stands, in a few words.
+    pub title: &'static str,
+    /// The file a learner edits for it, within the phase's folder.
+    pub file: &'static str,
+    /// The slug of the step's marks in the reference: `step-1-2-SLUG…`.
+    pub slug: &'static str,
+}
+
+/// One black-box observation of a node.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    /// Unique within the phase, stable, kebab-case: hints and mistakes name it.
+    pub id: &'static str,
+    /// The step (counted from 1) that it proves.
+    pub step: u8,
+    /// What holds when it passes, as a sentence without a full stop.
+    pub title: &'static str,
+    /// The check fails with [`Observed::TookTooLong`](crate::Observed::TookTooLong) when it runs longer than this.
+    pub limit: Duration,
+    /// Starts its own nodes in the world it is given.
+    pub run: for<'w> fn(&'w World) -> BoxFuture<'w, Result<(), Failure>>,
+}

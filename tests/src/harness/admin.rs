@@ -1,0 +1,218 @@
+//! A node's admin routes, and plain HTTP to any of its listeners.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::Observed;
+use crate::harness::failure::{Failure, ensure};
+use crate::harness::story::{Story, show_binary, show_text};
+
+/// Longer than any `--deliver-timeout` that a check sets, since a push is answered no later than that.
+const ANSWER_WITHIN: Duration = Duration::from_millis(1500);
+/// Who asks, in the story.
+const ASKER: &str = "test";
+
+/// An HTTP client for one listener. A clone is the same door; each request has a connection of its own.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    node: String,
+    story: Story,
+    address: SocketAddr,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, as JSON where it is JSON, else as a string.
+    pub body: Value,
+}
+
+/// A row of `GET /sockets`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Socket {
+    /// The connection's id.
+    pub conn: String,
+    /// Frames in its mailbox.
+    pub queued: u64,
+    /// Frames handed to the kernel so far.
+    pub written: u64,
+}
+
+impl Admin {
+    /// A client for the listener at `address`.
+    pub fn new(story: &Story, node: &str, address: SocketAddr) -> Self {
+        Self { node: node.to_owned(), story: story.clone(), address }
+    }
+
+    /// `GET path`, recorded.
+    ///
+    /// # Errors
+    ///
+    /// `ConnectFailed` or `NothingArrived`.
+    pub async fn get(&self, path: &str) -> Result<Answer, Failure> {
+        self.story.record(ASKER, &self.node, format!("GET {path}"));
+        let answer = self.ask("GET", path, None, Bytes::new()).await;
+        self.record_answer(answer)
+    }
+
+    /// `GET path` without a trace in the story, for polling.
+    ///
+    /// # Errors
+    ///
+    /// `ConnectFailed` or `NothingArrived`.
+    pub async fn peek(&self, path: &str) -> Result<Answer, Failure> {
+        self.ask("GET", path, None, Bytes::new()).await
+    }
+
+    /// `POST path` with a text body, recorded.
+    ///
+    /// # Errors
+    ///
+    /// `ConnectFailed` or `NothingArrived`.
+    pub async fn post(&self, path: &str, text: &str) -> Result<Answer, Failure> {
+        self.story.record(ASKER, &self.node, format!("POST {path} {}", show_text(text)));
+        let answer = self.ask("POST", path, None, Bytes::copy_from_slice(text.as_bytes())).await;
+        self.record_answer(answer)
+    }
+
+    /// `POST path` with a binary body, recorded.
+    ///
+    /// # Errors
+    ///
+    /// `ConnectFailed` or `NothingArrived`.
+    pub async fn post_binary(&self, path: &str, bytes: Bytes) -> Result<Answer, Failure> {
+        self.story.record(ASKER, &self.node, format!("POST {path} {}", show_binary(&bytes)));
+        let answer = self.ask("POST", path, Some("application/octet-stream"), bytes).await;
+        self.record_answer(answer)
+    }
+
+    /// `POST path` without a trace in the story, for floods.
+    ///
+    /// # Errors
+    ///
+    /// `ConnectFailed` or `NothingArrived`.
+    pub async fn post_quietly(&self, path: &str, body: Bytes) -> Result<Answer, Failure> {
+        self.ask("POST", path, None, body).await
+    }
+
+    /// The rows of `GET /sockets`, unrecorded.
+    ///
+    /// # Errors
+    ///
+    /// `WrongAnswer` if they are not as the contract has them.
+    pub async fn sockets(&self) -> Result<Vec<Socket>, Failure> {
+        let answer = self.peek("/sockets").await?;
+        let rows = answer.body.get("sockets").cloned().unwrap_or_default();
+        serde_json::from_value(rows).map_err(|_| {
+            self.record(&answer);
+            Failure::new(Observed::WrongAnswer, r#"{"sockets":[{"conn":"…","queued":0,"written":0}]}"#)
+        })
+    }
+
+    /// A counter of `GET /stats` by its dotted name, unrecorded.
+    ///
+    /// # Errors
+    ///
+    /// `WrongAnswer` if there is none.
+    pub async fn counter(&self, name: &str) -> Result<u64, Failure> {
+        let answer = self.peek("/stats").await?;
+        let value = name.split('.').try_fold(&answer.body, |value, key| value.get(key)).and_then(Value::as_u64);
+        value.ok_or_else(|| {
+            self.record(&answer);
+            Failure::new(Observed::WrongAnswer, format!("a counter {name} in /stats"))
+        })
+    }
+
+    /// Adds an answer to the story.
+    pub fn record(&self, answer: &Answer) {
+        self.record_seen(answer.to_string());
+    }
+
+    /// Adds what is asked, in words, to the story: for floods.
+    pub fn record_asked(&self, text: impl AsRef<str>) {
+        self.story.record(ASKER, &self.node, text);
+    }
+
+    /// Adds what was seen there to the story.
+    pub fn record_seen(&self, text: impl AsRef<str>) {
+        self.story.record(&self.node, ASKER, text);
+    }
+
+    fn record_answer(&self, answer: Result<Answer, Failure>) -> Result<Answer, Failure> {
+        match &answer {
+            Ok(answer) => self.record(answer),
+            Err(_) => self.record_seen("(no answer)"),
+        }
+        answer
+    }
+
+    async fn ask(&self, method: &str, path: &str, kind: Option<&str>, body: Bytes) -> Result<Answer, Failure> {
+        let request = Request::builder().method(method).uri(path).header("host", self.address.to_string());
+        let request = kind.into_iter().fold(request, |request, kind| request.header("content-type", kind));
+        let request = request
+            .body(Full::new(body))
+            .map_err(|error| Failure::new(Observed::WrongAnswer, format!("a path that can be asked for ({error})")))?;
+        timeout(ANSWER_WITHIN, exchange(self.address, request))
+            .await
+            .map_err(|_| Failure::new(Observed::NothingArrived, format!("an answer to {method} {path}")))?
+            .map_err(|_| Failure::new(Observed::ConnectFailed, format!("an answer to {method} {path}")))
+    }
+}
+
+impl Answer {
+    /// `error.code`, where it is an error of the contract's form.
+    pub fn error_code(&self) -> Option<&str> {
+        self.body.get("error")?.get("code")?.as_str()
+    }
+
+    /// Fails unless it has this status and, if there is one, this error code.
+    ///
+    /// # Errors
+    ///
+    /// `WrongAnswer`.
+    pub fn expect(&self, status: u16, code: Option<&str>) -> Result<(), Failure> {
+        let expected = code.map_or_else(|| status.to_string(), |code| format!("{status} {code}"));
+        ensure(self.status == status && self.error_code() == code, Observed::WrongAnswer, expected)
+    }
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.error_code(), &self.body) {
+            (Some(code), _) => write!(f, "{} {code}", self.status),
+            (None, Value::String(text)) => write!(f, "{} {text}", self.status),
+            (None, body) => write!(f, "{} {body}", self.status),
+        }
+    }
+}
+
+async fn exchange(address: SocketAddr, request: Request<Full<Bytes>>) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let answering = async {
+        let response = sender.send_request(request).await?;
+        let status = response.status().as_u16();
+        Ok::<_, hyper::Error>((status, response.into_body().collect().await?.to_bytes()))
+    };
+    // The connection is driven here and not in a task, so that giving up on the answer drops both.
+    tokio::pin!(answering);
+    let (status, body) = tokio::select! {
+        answer = &mut answering => answer?,
+        _ = connection => answering.await?,
+    };
+    let text = || Value::String(String::from_utf8_lossy(&body).into_owned());
+    Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_else(|_| text()) })
+}

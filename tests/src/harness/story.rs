@@ -1,0 +1,103 @@
+//! What happened in a check, in order, short enough for a terminal.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::report::Event;
+
+/// How many events a story keeps; what lies in the middle goes first, since the beginning and the end explain a failure.
+const KEPT_EVENTS: usize = 120;
+/// How many of them are the beginning.
+const KEPT_FIRST: usize = 20;
+/// With names and an arrow before it, the text ends before column 80.
+const TEXT_CHARS: usize = 52;
+/// How much of a payload is shown.
+const PAYLOAD_CHARS: usize = 24;
+
+/// The record of one check. A clone is another pen on the same paper.
+#[derive(Debug, Clone)]
+pub struct Story {
+    began: Instant,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+impl Story {
+    /// An empty story that begins now.
+    pub fn begin() -> Self {
+        Self { began: Instant::now(), events: Arc::default() }
+    }
+
+    /// Adds a line: `from → to  text`.
+    pub fn record(&self, from: &str, to: &str, text: impl AsRef<str>) {
+        let event = Event {
+            at_ms: self.elapsed_ms(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            text: shorten(text.as_ref(), TEXT_CHARS),
+        };
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        if events.len() == KEPT_EVENTS {
+            events.remove(KEPT_FIRST);
+        }
+        events.push(event);
+    }
+
+    /// Milliseconds since it began.
+    pub fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// What is recorded so far.
+    pub fn events(&self) -> Vec<Event> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The first `limit` characters, on one line; an ellipsis stands for the rest.
+pub fn shorten(text: &str, limit: usize) -> String {
+    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut short: String = chars.by_ref().take(limit).collect();
+    if chars.next().is_some() {
+        short.pop();
+        short.push('…');
+    }
+    short
+}
+
+/// A text payload as a story shows it: quoted; a long one by its beginning and its size.
+pub fn show_text(text: &str) -> String {
+    if text.len() <= PAYLOAD_CHARS {
+        format!("\"{}\"", shorten(text, PAYLOAD_CHARS))
+    } else {
+        format!("\"{}\" ({} bytes)", shorten(text, PAYLOAD_CHARS), text.len())
+    }
+}
+
+/// A binary payload as a story shows it.
+pub fn show_binary(bytes: &[u8]) -> String {
+    format!("binary, {} byte{}", bytes.len(), if bytes.len() == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_payloads_end_in_an_ellipsis_and_their_size() {
+        assert_eq!(show_text("hi"), "\"hi\"");
+        assert_eq!(show_text(&"é".repeat(40)), format!("\"{}…\" (80 bytes)", "é".repeat(23)));
+        assert_eq!(shorten("two\nlines", 20), "two lines");
+    }
+
+    #[test]
+    fn a_long_story_keeps_its_beginning_and_its_end() {
+        let story = Story::begin();
+        for n in 0..1000 {
+            story.record("a", "node", n.to_string());
+        }
+        let events = story.events();
+        assert_eq!(events.len(), KEPT_EVENTS);
+        assert_eq!(events[0].text, "0");
+        assert_eq!(events[KEPT_EVENTS - 1].text, "999");
+    }
+}

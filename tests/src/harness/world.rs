@@ -1,0 +1,143 @@
+//! What a check is given: a binary to start nodes from, a story to write, a seed.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::Observed;
+use crate::harness::failure::Failure;
+use crate::harness::node::Node;
+use crate::harness::process::Process;
+use crate::harness::proxy::Proxy;
+use crate::harness::rng::Rng;
+use crate::harness::story::Story;
+use crate::report::{Failed, NodeReport};
+
+/// How long a node may take to its ready line; a few milliseconds are usual.
+const READY_WITHIN: Duration = Duration::from_secs(2);
+/// After a failure: how long to wait for a process that is about to end, so that a crash is told as what it is.
+const LAST_WORDS: Duration = Duration::from_millis(50);
+
+/// The surroundings of one check. Dropping it kills its nodes.
+#[derive(Debug)]
+pub struct World {
+    binary: PathBuf,
+    seed: u64,
+    story: Story,
+    nodes: Mutex<Vec<(String, Arc<Process>)>>,
+}
+
+impl World {
+    /// A world without nodes; its story begins now.
+    pub fn new(binary: &Path, seed: u64) -> Self {
+        Self { binary: binary.to_owned(), seed, story: Story::begin(), nodes: Mutex::default() }
+    }
+
+    /// Where to record what no client records by itself.
+    pub fn story(&self) -> &Story {
+        &self.story
+    }
+
+    /// A generator for payloads and orders: the same in each run with the same seed.
+    pub fn rng(&self) -> Rng {
+        Rng::new(self.seed)
+    }
+
+    /// Starts the only node of a check, called `node`.
+    ///
+    /// # Errors
+    ///
+    /// `NeverReady`, or `NodeExited`, or a skip if the binary cannot be started at all.
+    pub async fn node(&self, flags: &[&str]) -> Result<Node, Failure> {
+        self.node_called("node", flags).await
+    }
+
+    /// Starts a node by name.
+    ///
+    /// # Errors
+    ///
+    /// As [`node`](Self::node).
+    pub async fn node_called(&self, name: &str, flags: &[&str]) -> Result<Node, Failure> {
+        let process = self.start(name, flags)?;
+        let ready = match timeout(READY_WITHIN, process.ready()).await {
+            Ok(Some(ready)) => ready,
+            Ok(None) | Err(_) => return Err(self.never_ready(name)),
+        };
+        let (Some(ws), Some(admin)) = (ready.address("ws"), ready.address("admin")) else {
+            return Err(self.never_ready(name));
+        };
+        Ok(Node::new(name, &self.story, process, ws, admin))
+    }
+
+    /// Starts a node behind a proxy, which is there before it.
+    ///
+    /// # Errors
+    ///
+    /// As [`node`](Self::node).
+    pub async fn node_behind_proxy(&self, flags: &[&str]) -> Result<(Node, Proxy), Failure> {
+        let proxy = Proxy::bind(&self.story).await?;
+        let node = self.node(flags).await?;
+        proxy.lead_to(node.ws());
+        Ok((node, proxy))
+    }
+
+    /// What to report of a failure: a node that has ended, panicked or reached a `todo!` explains it better than the
+    /// silence that followed.
+    pub async fn explain(&self, observed: Observed, expected: String) -> Failed {
+        for process in self.processes() {
+            // Its streams end with it; a connection it held breaks a moment earlier.
+            let _ = timeout(LAST_WORDS, process.last_words()).await;
+        }
+        let nodes = self.node_reports();
+        let observed = self.cause(&nodes).unwrap_or(observed);
+        Failed { observed, expected, story: self.story.events(), nodes }
+    }
+
+    /// Kills all nodes and waits until they are gone.
+    pub async fn end(&self) {
+        let processes = self.processes();
+        processes.iter().for_each(|process| process.kill());
+        for process in processes {
+            process.exited().await;
+        }
+    }
+
+    fn start(&self, name: &str, flags: &[&str]) -> Result<Arc<Process>, Failure> {
+        self.story.record("test", name, format!("start {}", flags.join(" ")));
+        let base = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let process = Process::start(&self.binary, &[&base, flags].concat())
+            .map_err(|error| Failure::skip(format!("{} cannot be started: {error}", self.binary.display())))?;
+        let process = Arc::new(process);
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), process.clone()));
+        Ok(process)
+    }
+
+    fn never_ready(&self, name: &str) -> Failure {
+        self.story.record(name, "test", "(no ready line)");
+        Failure::new(Observed::NeverReady, "ready ws=… admin=… on standard output")
+    }
+
+    fn cause(&self, nodes: &[NodeReport]) -> Option<Observed> {
+        if nodes.iter().any(|node| node.todo.is_some()) {
+            Some(Observed::ReachedTodo)
+        } else if nodes.iter().any(|node| node.panic.is_some()) {
+            Some(Observed::Panicked)
+        } else if self.processes().iter().any(|process| process.exited_by_itself()) {
+            Some(Observed::NodeExited)
+        } else {
+            None
+        }
+    }
+
+    fn node_reports(&self) -> Vec<NodeReport> {
+        let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.iter().map(|(name, process)| process.report(name)).collect()
+    }
+
+    fn processes(&self) -> Vec<Arc<Process>> {
+        let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.iter().map(|(_, process)| process.clone()).collect()
+    }
+}

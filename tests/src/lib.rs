@@ -1,0 +1,24 @@
+//! The hidden tests: what the tutor runs against a learner's binary, and `cargo test` against the references.
+//!
+//! - [`check`]: what a phase and a check are.
+//! - [`report`]: what a run says.
+//! - [`observed`]: what a failed check has seen.
+//! - [`run`]: runs a phase's checks side by side.
+//! - [`harness`]: nodes, clients, faults and the story of a check.
+//! - [`phase1`] …: the checks, a module per phase; [`PHASES`] lists them.
+
+pub mod check;
+pub mod harness;
+pub mod observed;
+pub mod phase1;
+pub mod report;
+pub mod run;
+
+pub use check::{Check, Phase, Step};
+pub use harness::{Failure, World, kill_all};
+pub use observed::Observed;
+pub use report::{CheckReport, Event, Failed, NodeReport, Outcome, Panic, Todo};
+pub use run::{Options, Subject, run};
+
+/// The phases that have checks, in order.
+pub const PHASES: &[&Phase] = &[&phase1::PHASE];

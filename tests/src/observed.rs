@@ -1,0 +1,115 @@
+//! What a failed check has seen. Hints are keyed by check and observation, so that two mistakes that fail one check
+//! differently are answered differently.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! observations {
+    ($($(#[doc = $doc:literal])+ $name:ident = $id:literal,)+) => {
+        /// What a failed check has seen.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Observed {
+            $($(#[doc = $doc])+ #[serde(rename = $id)] $name,)+
+        }
+
+        impl Observed {
+            /// Every observation there is, for the course's own tests.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The name by which hints and mistakes refer to it.
+            pub fn id(self) -> &'static str {
+                match self { $(Self::$name => $id,)+ }
+            }
+        }
+    };
+}
+
+observations! {
+    /// The check ran out of its time limit; an endless loop looks like this.
+    TookTooLong = "took-too-long",
+    /// The node printed no `ready` line in time.
+    NeverReady = "never-ready",
+    /// The node's process ended while the check needed it.
+    NodeExited = "node-exited",
+    /// The node ran into a `todo!("step …")`.
+    ReachedTodo = "reached-todo",
+    /// The node logged a panic.
+    Panicked = "panicked",
+    /// The node refused the connection, or the upgrade.
+    ConnectFailed = "connect-failed",
+    /// An answer was due and none came in time.
+    NothingArrived = "nothing-arrived",
+    /// Something arrived, and it was not what was due.
+    WrongAnswer = "wrong-answer",
+    /// The connection went away without a Close frame.
+    ClosedWithoutCode = "closed-without-code",
+    /// The Close frame carried another code than the contract's.
+    WrongCloseCode = "wrong-close-code",
+    /// The connection was closed though nothing was wrong with it.
+    ClosedWithoutReason = "closed-without-reason",
+    /// The connection should have been closed by now, and is open.
+    StillOpen = "still-open",
+    /// What was echoed is not what was sent, or not in its order, or not to its sender.
+    EchoMixedUp = "echo-mixed-up",
+    /// Some of what was sent never came back.
+    EchoDropped = "echo-dropped",
+    /// An open socket is not in `/sockets`.
+    NotListed = "not-listed",
+    /// A socket that has gone is still in `/sockets`.
+    GhostSocket = "ghost-socket",
+    /// A push was answered as written, and arrived nowhere.
+    PushLost = "push-lost",
+    /// A push arrived at a socket that it was not meant for.
+    PushMisdelivered = "push-misdelivered",
+    /// Text became binary, or the other way round.
+    WrongKind = "wrong-kind",
+    /// A counter does not say what has happened.
+    WrongCount = "wrong-count",
+    /// However much was pushed to a socket that does not read, nothing was refused.
+    NeverOverloaded = "never-overloaded",
+    /// A mailbox refused far less than it is allowed to hold.
+    OverloadedTooSoon = "overloaded-too-soon",
+    /// A message of exactly the allowed size was refused.
+    RefusedAtLimit = "refused-at-limit",
+    /// A message beyond the allowed size was accepted.
+    AcceptedBeyondLimit = "accepted-beyond-limit",
+    /// Bytes that break the protocol were taken for a message.
+    AcceptedInvalid = "accepted-invalid",
+    /// One connection's fault was felt on another.
+    OthersAffected = "others-affected",
+    /// Idle sockets take more memory than they need.
+    TooMuchMemory = "too-much-memory",
+    /// A client that does not read keeps its socket.
+    NotClosedAsSlow = "not-closed-as-slow",
+    /// A client was closed as slow that does read, or before its grace was over.
+    ClosedTooEarly = "closed-too-early",
+    /// A push was answered as written, and the node had not handed it to the kernel.
+    WrittenButNeverSent = "written-but-never-sent",
+    /// A push to a socket that does not read held up another socket.
+    PushBlockedOthers = "push-blocked-others",
+    /// What was queued for a socket when it was closed was not answered as unavailable.
+    DroppedWithoutAnswer = "dropped-without-answer",
+    /// The node sends no Pings.
+    NeverPinged = "never-pinged",
+    /// A client that says nothing keeps its socket.
+    SilentStillOpen = "silent-still-open",
+    /// A client that shows signs of life was closed as silent.
+    AliveButClosed = "alive-but-closed",
+    /// Frames that were queued when the node was asked to stop never arrived.
+    QueuedFramesLost = "queued-frames-lost",
+    /// The connection was reset, and what was under way with it.
+    ResetInsteadOfClose = "reset-instead-of-close",
+    /// The process has not ended in time.
+    ExitTooLate = "exit-too-late",
+    /// The process ended with another status than 0.
+    WrongExitStatus = "wrong-exit-status",
+    /// A node that is stopping took a new connection.
+    AcceptedWhileStopping = "accepted-while-stopping",
+}
+
+impl fmt::Display for Observed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}

@@ -1,0 +1,151 @@
+//! Step 1.6: a shutdown that loses nothing.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
+
+use super::flood::{Flood, Tally, label, push_until};
+use crate::Observed;
+use crate::harness::frame::{self, Frame};
+use crate::harness::{Client, Failure, Judge, Node, PATIENCE, Peer, RawClient, Seen, World, ensure};
+
+/// The size of a message in a client's flood of its own.
+const FLOOD_BYTES: usize = 4000;
+
+pub async fn everyone(world: &World) -> Result<(), Failure> {
+    let node = world.node(&["--drain", "2s"]).await?;
+    let mut clients = [node.connect("a").await?, node.connect("b").await?];
+    for client in &mut clients {
+        client.send_text("hello").await?;
+        client.expect_text("hello").await?;
+    }
+    node.terminate();
+    for mut client in clients {
+        client.expect_close(1001).await?;
+        client.expect_end().await?;
+    }
+    node.exits(PATIENCE).await
+}
+
+pub async fn queued(world: &World) -> Result<(), Failure> {
+    let node = world.node(&["--deliver-timeout", "50ms", "--drain", "2s"]).await?;
+    let mut late = node.connect_stalled("a").await?;
+    let id = node.listed(&[]).await?;
+    let tally = push_until(&node, &id, Tally::stalled).await?;
+    node.terminate();
+    let (texts, end) = read_to_close(&mut late).await?;
+    let arrived: HashSet<&str> = texts.iter().map(|text| label(text)).collect();
+    let mut taken = tally.written.iter().chain(&tally.undecided);
+    let all = taken.all(|label| arrived.contains(label.as_str()));
+    let expected = format!("all {} that were taken", tally.written.len() + tally.undecided.len());
+    ensure(all, Observed::QueuedFramesLost, expected)?;
+    says_1001(&end)?;
+    late.send(&going_away(), "Close 1001").await?;
+    drop(late);
+    node.exits(PATIENCE).await
+}
+
+pub async fn busy(world: &World) -> Result<(), Failure> {
+    let node = world.node(&["--mailbox-messages", "64", "--deliver-timeout", "50ms", "--drain", "2s"]).await?;
+    let mut a = node.connect_stalled("a").await?;
+    let id = node.listed(&[]).await?;
+    let Some(mut flood) = Flood::start(&mut a, FLOOD_BYTES) else { return Ok(()) };
+    a.record_sent("messages, and reads no echo");
+    flood.stuck().await;
+    node.push(&id, "last words").await?;
+    node.terminate();
+    let (texts, end) = read_to_close(&mut a).await?;
+    says_1001(&end).seen_as(Observed::ClosedWithoutCode, Observed::ResetInsteadOfClose)?;
+    ensure(texts.iter().any(|text| text == "last words"), Observed::QueuedFramesLost, "\"last words\", queued before")?;
+    flood.stop();
+    let (_, mut write) = timeout(PATIENCE, &mut flood.task)
+        .await
+        .ok()
+        .and_then(Result::ok)
+        .ok_or_else(|| Failure::new(Observed::StillOpen, "a node that reads on until the client's Close"))?;
+    // If the node has gone already, the end of the connection tells how.
+    let _ = write.write_all(&going_away().encode()).await;
+    let seen = a.see(PATIENCE).await;
+    ensure(seen == Some(Seen::End), Observed::ResetInsteadOfClose, "the clean end of the connection")?;
+    drop((a, write));
+    node.exits(PATIENCE).await
+}
+
+pub async fn stuck(world: &World) -> Result<(), Failure> {
+    let node = world.node(&["--drain", "200ms", "--deliver-timeout", "50ms"]).await?;
+    let _deaf = stick(&node).await?;
+    node.terminate();
+    node.exits(Duration::from_millis(200) + PATIENCE).await.expecting("exit status 0 within 200 ms")
+}
+
+pub async fn newcomers(world: &World) -> Result<(), Failure> {
+    let node = world.node(&["--drain", "2s", "--deliver-timeout", "50ms"]).await?;
+    let (_deaf, _told) = stopping(&node).await?;
+    match node.connect("late").await {
+        Err(_) => Ok(()),
+        Ok(_) => Err(Failure::new(Observed::AcceptedWhileStopping, "a refused connection, or 503")),
+    }
+}
+
+pub async fn second_signal(world: &World) -> Result<(), Failure> {
+    let node = world.node(&["--deliver-timeout", "50ms"]).await?;
+    let (_deaf, _told) = stopping(&node).await?;
+    node.terminate();
+    let ended = timeout(PATIENCE, node.process().exited()).await;
+    ensure(ended.is_ok(), Observed::ExitTooLate, "an exit at once")
+}
+
+/// A node that has begun to stop and cannot finish, since one client does not read; another has been told.
+async fn stopping(node: &Node) -> Result<(RawClient, Client), Failure> {
+    let mut told = node.connect("b").await?;
+    let known = node.listed(&[]).await?;
+    let deaf = node.connect_stalled("a").await?;
+    let id = node.listed(&[&known]).await?;
+    push_until(node, &id, Tally::stalled).await?;
+    node.terminate();
+    told.expect_close(1001).await?;
+    Ok((deaf, told))
+}
+
+/// A client that does not read, with its mailbox in use.
+async fn stick(node: &Node) -> Result<RawClient, Failure> {
+    let deaf = node.connect_stalled("a").await?;
+    let id = node.listed(&[]).await?;
+    push_until(node, &id, Tally::stalled).await?;
+    Ok(deaf)
+}
+
+/// All texts until a Close or the bare end, and that.
+async fn read_to_close(client: &mut RawClient) -> Result<(Vec<String>, Seen), Failure> {
+    let mut texts = Vec::new();
+    loop {
+        match timeout(PATIENCE, client.next()).await {
+            Ok(Seen::Text(text)) => texts.push(text),
+            Ok(end) if end.is_last() || matches!(end, Seen::Close(_)) => {
+                client.record_seen(format!("{} messages, then {end}", texts.len()));
+                return Ok((texts, end));
+            }
+            Ok(_) => {}
+            Err(_) => {
+                client.record_seen(format!("{} messages, then nothing", texts.len()));
+                return Err(Failure::new(Observed::StillOpen, "Close 1001"));
+            }
+        }
+    }
+}
+
+fn says_1001(end: &Seen) -> Result<(), Failure> {
+    let observed = match end {
+        Seen::Close(Some(1001)) => return Ok(()),
+        Seen::Close(_) => Observed::WrongCloseCode,
+        Seen::Reset => Observed::ResetInsteadOfClose,
+        _ => Observed::ClosedWithoutCode,
+    };
+    Err(Failure::new(observed, "Close 1001"))
+}
+
+fn going_away() -> Frame {
+    Frame::client(frame::CLOSE, 1001_u16.to_be_bytes())
+}

@@ -1,0 +1,118 @@
+//! Step 1.1: the loop echoes what comes.
+
+use std::collections::VecDeque;
+
+use crate::harness::frame::{self, Frame};
+use crate::harness::{Failure, Judge, Peer, Seen, World, ensure};
+use crate::Observed;
+
+pub async fn text(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[]).await?;
+    let mut a = node.connect("a").await?;
+    let long = world.rng().text(60_000);
+    for text in ["hello", "", "grüße, 世界 🦀", r#"{"type":"not json yet"#, &long] {
+        a.send_text(text).await?;
+        a.expect_text(text).await?;
+    }
+    Ok(())
+}
+
+pub async fn binary(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[]).await?;
+    let mut a = node.connect("a").await?;
+    let mut rng = world.rng();
+    for length in [3, 0, 125, 126, 60_000] {
+        let bytes = rng.bytes(length);
+        a.send_binary(bytes.clone()).await?;
+        a.expect_binary(bytes).await?;
+    }
+    Ok(())
+}
+
+pub async fn order(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[]).await?;
+    let mut a = node.connect("a").await?;
+    let mut rng = world.rng();
+    let mut sent = VecDeque::new();
+    for n in 0..100 {
+        let length = rng.below(200);
+        let payload = format!("{n} {}", rng.text(length));
+        if rng.below(2) == 0 {
+            a.send_text(&payload).await?;
+            sent.push_back(Seen::Text(payload));
+        } else {
+            a.send_binary(payload.clone()).await?;
+            sent.push_back(Seen::Binary(payload.into()));
+        }
+    }
+    while let Some(next) = sent.pop_front() {
+        a.expect(next)
+            .await
+            .seen_as(Observed::WrongAnswer, Observed::EchoMixedUp)
+            .seen_as(Observed::NothingArrived, Observed::EchoDropped)?;
+    }
+    Ok(())
+}
+
+pub async fn fragments(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[]).await?;
+    let mut a = node.connect_raw("a").await?;
+    // The cut goes through the two bytes of the ü: only the whole message is UTF-8.
+    let (first, last) = "grüße".as_bytes().split_at(3);
+    a.send(&Frame::client(frame::TEXT, first).unfinished(), "first fragment of \"grüße\"").await?;
+    a.send(&Frame::client(frame::PING, "between"), "Ping \"between\"").await?;
+    a.expect(Seen::Pong("between".into())).await?;
+    a.send(&Frame::client(frame::CONTINUATION, last), "last fragment").await?;
+    a.expect_text("grüße").await
+}
+
+pub async fn ping(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[]).await?;
+    let mut a = node.connect("a").await?;
+    for payload in ["are you there?", ""] {
+        a.ping(payload).await?;
+        a.expect(Seen::Pong(payload.into())).await?;
+    }
+    Ok(())
+}
+
+pub async fn isolated(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[]).await?;
+    let mut clients = Vec::new();
+    for name in ["a", "b", "c"] {
+        clients.push((name, node.connect(name).await?));
+    }
+    for (name, client) in &mut clients {
+        client.send_text(name).await?;
+    }
+    for (name, client) in clients.iter_mut().rev() {
+        client.expect_text(name).await.seen_as(Observed::WrongAnswer, Observed::EchoMixedUp)?;
+    }
+    // A second message would come behind a stray first one.
+    for (_, client) in &mut clients {
+        client.send_text("again").await?;
+        client.expect_text("again").await.seen_as(Observed::WrongAnswer, Observed::EchoMixedUp)?;
+    }
+    Ok(())
+}
+
+pub async fn close(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[]).await?;
+    let mut watcher = node.connect("b").await?;
+    for code in [1000_u16, 4321] {
+        let mut a = node.connect_raw("a").await?;
+        a.send(&Frame::client(frame::CLOSE, code.to_be_bytes()), &format!("Close {code}")).await?;
+        a.expect_close(code).await?;
+        a.expect_end().await?;
+    }
+    watcher.send_text("still here").await?;
+    watcher.expect_text("still here").await
+}
+
+pub async fn plain_get(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[]).await?;
+    let refused = node.public().get("/ws").await?;
+    ensure([400, 426].contains(&refused.status), Observed::WrongAnswer, "400 or 426")?;
+    let elsewhere = node.public().get("/elsewhere").await?;
+    ensure(elsewhere.status == 404, Observed::WrongAnswer, "404")
+}

@@ -1,0 +1,158 @@
+//! Step 1.5: heartbeat.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::flood::{Tally, push_until};
+use crate::Observed;
+use crate::harness::frame::{self, Frame};
+use crate::harness::{Failure, Judge, Node, Peer, RawClient, Seen, Socket, World, ensure};
+
+/// Two Pings may be missed: three intervals make the timeout.
+const FAST: &[&str] = &["--heartbeat", "40ms", "--heartbeat-timeout", "120ms", "--close-grace", "100ms"];
+/// The same as durations.
+const HEARTBEAT: Duration = Duration::from_millis(40);
+const TIMEOUT: Duration = Duration::from_millis(120);
+/// A client that is kept so long is not merely found late.
+const KEPT: Duration = Duration::from_millis(220);
+/// A sign of life comes so often.
+const CHATTER: Duration = Duration::from_millis(15);
+/// What both the test and the node have to keep to, for a check to judge: half of the timeout.
+const PUNCTUAL: Duration = Duration::from_millis(60);
+
+pub async fn pings(world: &World) -> Result<(), Failure> {
+    let node = world.node(&FAST[..2]).await?;
+    let mut a = node.connect_raw("a").await?;
+    for _ in 0..2 {
+        let ping = a.see(HEARTBEAT * 10).await;
+        ensure(matches!(ping, Some(Seen::Ping(_))), Observed::NeverPinged, "a Ping each 40 ms")?;
+    }
+    Ok(())
+}
+
+pub async fn silent(world: &World) -> Result<(), Failure> {
+    let node = world.node(FAST).await?;
+    let began = Instant::now();
+    let mut a = node.connect_raw("a").await?;
+    a.expect_close(1008)
+        .await
+        .seen_as(Observed::StillOpen, Observed::SilentStillOpen)
+        .expecting("Close 1008 after 120 ms")?;
+    // The clock began before the node's own, so it can only show more.
+    ensure(began.elapsed() >= TIMEOUT - HEARTBEAT, Observed::ClosedTooEarly, "Close 1008 after 120 ms, not before")?;
+    found(&node, 1).await
+}
+
+pub async fn cut(world: &World) -> Result<(), Failure> {
+    let (node, proxy) = world.node_behind_proxy(FAST).await?;
+    let _a = node.connect_through("a", proxy.address()).await?;
+    proxy.cut();
+    found(&node, 1).await
+}
+
+pub async fn stuck(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[FAST, &["--deliver-timeout", "50ms"]].concat()).await?;
+    for time in 1.. {
+        let _deaf = node.connect_stalled("a").await?;
+        let is_stuck = match node.listed(&[]).await {
+            Ok(id) => !push_until(&node, &id, Tally::stalled).await?.undecided.is_empty(),
+            Err(failure) if node.admin().counter("closed.silent").await? < time => return Err(failure),
+            Err(_) => false,
+        };
+        found(&node, time).await?;
+        // On a busy machine the client may have been found before it was stuck, which proves nothing.
+        if is_stuck {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The node has closed so many clients as silent, and lists none.
+async fn found(node: &Node, times: u64) -> Result<(), Failure> {
+    let expected = format!("closed.silent {times}, after 120 ms");
+    node.counted("closed.silent", times).await.judged(Observed::SilentStillOpen, expected)?;
+    let none = |rows: &[Socket]| rows.is_empty().then_some(());
+    node.sockets_until(none, Observed::GhostSocket, "no socket in /sockets").await
+}
+
+pub async fn chatty(world: &World) -> Result<(), Failure> {
+    let node = world.node(FAST).await?;
+    judged_when_punctual(&node, Sign::Chatter).await
+}
+
+pub async fn ponging(world: &World) -> Result<(), Failure> {
+    let node = world.node(FAST).await?;
+    judged_when_punctual(&node, Sign::Pongs).await
+}
+
+/// How often a client may try: a node that sends no Pings at all looks as if it were asleep each time.
+const ATTEMPTS: u32 = 5;
+
+/// How a client shows that it lives.
+#[derive(Debug, Clone, Copy)]
+enum Sign {
+    /// It sends text, and answers no Ping.
+    Chatter,
+    /// It answers each Ping, and sends nothing else.
+    Pongs,
+}
+
+/// A client that shows signs of life is kept. On a busy machine the test or the node may itself be late; then nothing
+/// is proven, and another client tries again.
+async fn judged_when_punctual(node: &Node, sign: Sign) -> Result<(), Failure> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let mut clock = Punctuality::new();
+        let mut client = node.connect_raw("a").await?;
+        let result = live(&mut client, sign, &mut clock).await;
+        if result.is_ok() || clock.widest <= PUNCTUAL || attempts == ATTEMPTS {
+            return result;
+        }
+    }
+}
+
+/// Shows signs of life for [`KEPT`]; fails if the connection is closed meanwhile.
+async fn live(client: &mut RawClient, sign: Sign, clock: &mut Punctuality) -> Result<(), Failure> {
+    let until = Instant::now() + KEPT;
+    while Instant::now() < until {
+        if matches!(sign, Sign::Chatter) {
+            client.send_text("chatter").await?;
+        }
+        match timeout(CHATTER, client.next()).await {
+            Ok(Seen::Ping(payload)) if matches!(sign, Sign::Pongs) => {
+                client.send(&Frame::client(frame::PONG, payload), "Pong").await?;
+                clock.tick();
+            }
+            Ok(Seen::Text(_)) => clock.tick(),
+            Ok(Seen::Ping(_)) | Err(_) => {}
+            Ok(end) => {
+                clock.tick();
+                client.record_seen(end.to_string());
+                return Err(Failure::new(Observed::AliveButClosed, "a connection that stays open"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The widest gap between two signs that test and node were both awake.
+#[derive(Debug)]
+struct Punctuality {
+    last: Instant,
+    widest: Duration,
+}
+
+impl Punctuality {
+    fn new() -> Self {
+        Self { last: Instant::now(), widest: Duration::ZERO }
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        self.widest = self.widest.max(now - self.last);
+        self.last = now;
+    }
+}

@@ -1,0 +1,122 @@
+//! Step 1.3: limits, and a close that says why.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::Observed;
+use crate::harness::frame::{self, Frame};
+use crate::harness::{Failure, Judge, Node, Peer, World, ensure};
+
+/// A limit that is no power of two, and needs a frame header of its own size.
+const LIMITED: &[&str] = &["--max-message", "1000"];
+/// The same as a number.
+const LIMIT: usize = 1000;
+/// How many sockets share what a measurement of memory is off by.
+const IDLE_SOCKETS: u64 = 150;
+/// Well below the backlog of a listener, beyond which a connection waits a second.
+const AT_A_TIME: usize = 32;
+/// Several times what a socket needs with small buffers in a debug build, and a third of what it takes with a
+/// library's default ones.
+const IDLE_KIB: u64 = 40;
+
+pub async fn one_more(world: &World) -> Result<(), Failure> {
+    let node = world.node(LIMITED).await?;
+    let mut a = node.connect_raw("a").await?;
+    a.send_text(&"x".repeat(LIMIT + 1)).await?;
+    a.expect_close(1009)
+        .await
+        .seen_as(Observed::WrongAnswer, Observed::AcceptedBeyondLimit)
+        .seen_as(Observed::StillOpen, Observed::AcceptedBeyondLimit)?;
+    node.counted("closed.too_big", 1).await
+}
+
+pub async fn exact(world: &World) -> Result<(), Failure> {
+    let node = world.node(LIMITED).await?;
+    let mut a = node.connect_raw("a").await?;
+    let text = "x".repeat(LIMIT);
+    a.send_text(&text).await?;
+    a.expect_text(&text).await.seen_as(Observed::ClosedWithoutReason, Observed::RefusedAtLimit)?;
+    let (first, last) = text.as_bytes().split_at(LIMIT / 2);
+    a.send(&Frame::client(frame::TEXT, first).unfinished(), "500 bytes of a message").await?;
+    a.send(&Frame::client(frame::CONTINUATION, last), "the other 500").await?;
+    a.expect_text(&text).await.seen_as(Observed::ClosedWithoutReason, Observed::RefusedAtLimit)
+}
+
+pub async fn fragments(world: &World) -> Result<(), Failure> {
+    let node = world.node(LIMITED).await?;
+    let mut a = node.connect_raw("a").await?;
+    a.send(&Frame::client(frame::BINARY, vec![1; LIMIT / 2]).unfinished(), "500 bytes of a message").await?;
+    a.send(&Frame::client(frame::CONTINUATION, vec![2; LIMIT / 2 + 1]), "501 more").await?;
+    a.expect_close(1009).await.seen_as(Observed::WrongAnswer, Observed::AcceptedBeyondLimit)?;
+    node.counted("closed.too_big", 1).await
+}
+
+pub async fn promise(world: &World) -> Result<(), Failure> {
+    let node = world.node(LIMITED).await?;
+    let mut a = node.connect_raw("a").await?;
+    let header = Frame::client(frame::BINARY, []).encode_header(1 << 40);
+    a.send_bytes(&header, "a header that promises 1 TiB").await?;
+    a.expect_close(1009).await.seen_as(Observed::StillOpen, Observed::AcceptedBeyondLimit)
+}
+
+pub async fn protocol(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[]).await?;
+    let unmasked = Frame { masked: false, ..Frame::client(frame::TEXT, "hello") };
+    let reserved = Frame { reserved: 0b100, ..Frame::client(frame::TEXT, "hello") };
+    let opcode = Frame::client(0x3, "hello");
+    let wrongs = [(unmasked, "an unmasked frame"), (reserved, "a reserved bit"), (opcode, "an unknown opcode")];
+    for (count, (frame, text)) in wrongs.iter().enumerate() {
+        refuse(&node, frame, text, 1002).await?;
+        node.counted("closed.invalid", count as u64 + 1).await?;
+    }
+    Ok(())
+}
+
+pub async fn utf8(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[]).await?;
+    refuse(&node, &Frame::client(frame::TEXT, b"\xC3\x28".as_slice()), "text that is not UTF-8", 1007).await?;
+    node.counted("closed.invalid", 1).await
+}
+
+pub async fn others(world: &World) -> Result<(), Failure> {
+    let node = world.node(LIMITED).await?;
+    let mut b = node.connect("b").await?;
+    let mut a = node.connect_raw("a").await?;
+    a.send_text(&"x".repeat(LIMIT + 1)).await?;
+    a.expect_close(1009).await?;
+    b.send_text("unharmed").await?;
+    b.expect_text("unharmed").await.judged(Observed::OthersAffected, "\"unharmed\"")
+}
+
+pub async fn memory(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[]).await?;
+    let mut warm = node.connect("warm").await?;
+    warm.send_text("what the first socket needs is not counted").await?;
+    warm.expect_text("what the first socket needs is not counted").await?;
+    let before = resident(&node).await?;
+    let clients: Vec<_> = stream::iter(0..IDLE_SOCKETS).map(|n| idle(&node, n)).buffered(AT_A_TIME).try_collect().await?;
+    let each = resident(&node).await?.saturating_sub(before) / IDLE_SOCKETS;
+    node.admin().record_seen(format!("({IDLE_SOCKETS} sockets, {each} KiB each)"));
+    drop(clients);
+    ensure(each <= IDLE_KIB, Observed::TooMuchMemory, format!("{IDLE_KIB} KiB a socket at most"))
+}
+
+/// A socket that has said one small thing: buffers are filled when they are first read into.
+async fn idle(node: &Node, number: u64) -> Result<impl Peer + use<>, Failure> {
+    let mut client = node.connect_raw(&format!("idle#{number}")).await?;
+    client.send_text("hello").await?;
+    client.expect_text("hello").await?;
+    Ok(client)
+}
+
+async fn resident(node: &Node) -> Result<u64, Failure> {
+    node.process().rss_kib().await.ok_or_else(|| Failure::skip("`ps -o rss=` cannot say how much memory a process has"))
+}
+
+async fn refuse(node: &Node, frame: &Frame, text: &str, code: u16) -> Result<(), Failure> {
+    let mut a = node.connect_raw("a").await?;
+    a.send(frame, text).await?;
+    a.expect_close(code)
+        .await
+        .seen_as(Observed::WrongAnswer, Observed::AcceptedInvalid)
+        .seen_as(Observed::StillOpen, Observed::AcceptedInvalid)
+}

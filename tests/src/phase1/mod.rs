@@ -1,0 +1,96 @@
+//! Phase 1, Socket: a connection is an actor with a bounded mailbox, and it ends for a reason.
+
+mod closing;
+mod echo;
+mod flood;
+mod heartbeat;
+mod limits;
+mod mailbox;
+mod writer;
+
+use std::time::Duration;
+
+use crate::{Check, Phase, Step};
+
+/// Three times what the longest check needs on a machine that is busy with other things.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// The phase.
+pub const PHASE: Phase = Phase { number: 1, name: "socket", title: "Socket", steps: STEPS, checks: CHECKS };
+
+const STEPS: &[Step] = &[
+    Step { title: "the loop echoes what comes", file: "src/connection.rs", slug: "loop" },
+    Step { title: "a mailbox others can push into", file: "src/mailbox.rs", slug: "mailbox" },
+    Step { title: "limits, and a close that says why", file: "src/limits.rs", slug: "limits" },
+    Step { title: "the writer apart", file: "src/writer.rs", slug: "writer" },
+    Step { title: "heartbeat", file: "src/heartbeat.rs", slug: "heartbeat" },
+    Step { title: "a shutdown that loses nothing", file: "src/closing.rs", slug: "closing" },
+];
+
+macro_rules! check {
+    ($step:literal, $id:literal, $title:literal, $run:path) => {
+        Check { id: $id, step: $step, title: $title, limit: LIMIT, run: |world| Box::pin($run(world)) }
+    };
+}
+
+const CHECKS: &[Check] = &[
+    check!(1, "echo-text", "text comes back unchanged", echo::text),
+    check!(1, "echo-binary", "binary comes back as binary", echo::binary),
+    check!(1, "echo-order", "a hundred messages come back in order", echo::order),
+    check!(1, "echo-fragments", "a message in fragments comes back whole", echo::fragments),
+    check!(1, "ping-answered", "a client's Ping is answered with its payload", echo::ping),
+    check!(1, "sockets-isolated", "each socket hears only its own echo", echo::isolated),
+    check!(1, "close-answered", "a Close is answered with its own code", echo::close),
+    check!(1, "plain-get-refused", "a plain GET is refused clearly", echo::plain_get),
+    check!(2, "socket-listed", "an open socket is in /sockets", mailbox::listed),
+    check!(2, "push-arrives", "a push by id reaches that socket alone", mailbox::push),
+    check!(2, "push-binary", "a binary push arrives as binary", mailbox::push_binary),
+    check!(2, "push-order", "pushes and echoes arrive in order", mailbox::order),
+    check!(2, "closed-unlisted", "a closed socket is gone, and a push to it is 404", mailbox::closed),
+    check!(2, "reset-unlisted", "a socket that was reset is gone too", mailbox::reset),
+    check!(2, "counts", "queued, written and open are counted", mailbox::counts),
+    check!(2, "mailbox-bounded", "a full mailbox refuses at once", mailbox::bounded),
+    check!(3, "too-big-closed", "one byte too many closes with 1009", limits::one_more),
+    check!(3, "limit-exact", "a message of exactly the limit passes", limits::exact),
+    check!(3, "too-big-fragments", "fragments count as one message", limits::fragments),
+    check!(3, "too-big-promise", "a header that promises too much is enough", limits::promise),
+    check!(3, "protocol-error", "what breaks the protocol closes with 1002", limits::protocol),
+    check!(3, "invalid-utf8", "text that is not UTF-8 closes with 1007", limits::utf8),
+    check!(3, "others-unaffected", "another socket does not notice", limits::others),
+    check!(3, "idle-memory", "an idle socket costs little memory", limits::memory),
+    check!(4, "slow-closed", "a client that does not read is closed as slow", writer::slow),
+    check!(4, "slow-let-go", "a slow client is let go without its consent", writer::let_go),
+    check!(4, "others-on-time", "a stuck socket holds up nobody else", writer::others),
+    check!(4, "bytes-bounded", "a mailbox is bounded in bytes too", writer::bytes),
+    check!(4, "written-is-written", "202 means handed to the kernel", writer::written),
+    check!(4, "dropped-answered", "what a slow socket drops is told to the sender", writer::dropped),
+    check!(4, "pipelining", "a client that pipelines gets every echo", writer::pipelining),
+    check!(4, "late-reader", "a client that reads late loses no echo", writer::late_reader),
+    check!(5, "pings-sent", "the node pings at every heartbeat", heartbeat::pings),
+    check!(5, "silent-closed", "a client that says nothing is closed with 1008", heartbeat::silent),
+    check!(5, "cut-found", "a client whose network is cut is found", heartbeat::cut),
+    check!(5, "silent-while-stuck", "a silent client is found though it is stuck", heartbeat::stuck),
+    check!(5, "chatty-kept", "a client that sends is kept without Pongs", heartbeat::chatty),
+    check!(5, "ponging-kept", "a client that only answers Pings is kept", heartbeat::ponging),
+    check!(6, "stop-says-1001", "a stop tells everyone 1001 and exits with 0", closing::everyone),
+    check!(6, "queued-first", "what is queued arrives before the 1001", closing::queued),
+    check!(6, "busy-not-reset", "a client that keeps sending is not reset", closing::busy),
+    check!(6, "stuck-no-hostage", "a stuck client does not hold up the exit", closing::stuck),
+    check!(6, "no-newcomers", "a node that stops takes no new connection", closing::newcomers),
+    check!(6, "second-signal", "a second signal ends it at once", closing::second_signal),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_stand_in_step_order_with_unique_ids_and_short_titles() {
+        assert!(CHECKS.is_sorted_by_key(|check| check.step));
+        for (index, check) in CHECKS.iter().enumerate() {
+            assert!(check.title.chars().count() <= 52, "{}", check.title);
+            assert!((1..=STEPS.len()).contains(&usize::from(check.step)), "{}", check.id);
+            assert!(CHECKS[..index].iter().all(|other| other.id != check.id), "{}", check.id);
+        }
+    }
+}

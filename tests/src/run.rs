@@ -1,0 +1,130 @@
+//! Runs a phase's checks side by side, and reports them in step order.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::harness::rng::Rng;
+use crate::{Check, CheckReport, Failure, Observed, Outcome, Phase, World};
+
+/// How many checks run at a time. Most wait most of the time; more would only take the processor from those that measure.
+const SIDE_BY_SIDE: usize = 12;
+
+/// What is tested.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// A binary that speaks the wire contract.
+    pub binary: PathBuf,
+}
+
+/// How a phase is run.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The same seed gives the same payloads.
+    pub seed: u64,
+    /// Only these checks, by id, or all of a step, as `1.4`; all if empty.
+    pub only: Vec<String>,
+    /// Go on after the first failure.
+    pub all: bool,
+}
+
+/// Runs the checks of `phase` against `subject`, blocking, and gives their reports in step order; `on_report` hears of
+/// each as soon as it and all before it are known.
+///
+/// Unless `options.all`, it stops at the first failure in step order: later checks may then be missing. No node is left
+/// when it returns. For a signal that is to end the process meanwhile, see [`kill_all`](crate::kill_all).
+///
+/// # Panics
+///
+/// If called within an async runtime, or if a check itself panics.
+pub fn run(
+    phase: &Phase,
+    subject: &Subject,
+    options: &Options,
+    on_report: &mut dyn FnMut(&CheckReport),
+) -> Vec<CheckReport> {
+    raise_file_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime needs two threads and a few file descriptors");
+    runtime.block_on(run_all(phase, subject, options, on_report))
+}
+
+async fn run_all(
+    phase: &Phase,
+    subject: &Subject,
+    options: &Options,
+    on_report: &mut dyn FnMut(&CheckReport),
+) -> Vec<CheckReport> {
+    let mut running = start_all(phase, subject, options);
+    let mut waiting: Vec<Option<CheckReport>> = Vec::new();
+    waiting.resize_with(running.len(), || None);
+    let mut reports = Vec::with_capacity(waiting.len());
+    while let Some(joined) = running.join_next().await {
+        let (index, report) = joined.expect("a check fails by its result, it does not panic");
+        waiting[index] = Some(report);
+        while let Some(report) = waiting.get_mut(reports.len()).and_then(Option::take) {
+            on_report(&report);
+            let failed = matches!(report.outcome, Outcome::Failed(_));
+            reports.push(report);
+            if failed && !options.all {
+                // What still runs is aborted, and each world takes its nodes with it.
+                running.shutdown().await;
+                return reports;
+            }
+        }
+    }
+    reports
+}
+
+fn start_all(phase: &Phase, subject: &Subject, options: &Options) -> JoinSet<(usize, CheckReport)> {
+    let mut running = JoinSet::new();
+    let mut seeds = Rng::new(options.seed);
+    let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+    // Each check has the same seed whether it runs alone or not.
+    let seeded = phase.checks.iter().map(|check| (*check, seeds.next_u64()));
+    for (index, (check, seed)) in seeded.filter(|(check, _)| wanted(phase, check, options)).enumerate() {
+        let (binary, places) = (subject.binary.clone(), places.clone());
+        let step = format!("{}.{}", phase.number, check.step);
+        running.spawn(async move {
+            // The semaphore is never closed, and it hands out places in the order of the checks.
+            let _place = places.acquire_owned().await;
+            (index, run_one(check, step, &binary, seed).await)
+        });
+    }
+    running
+}
+
+async fn run_one(check: Check, step: String, binary: &Path, seed: u64) -> CheckReport {
+    let began = Instant::now();
+    let world = World::new(binary, seed);
+    let late = Failure::new(Observed::TookTooLong, format!("an end within {} s", check.limit.as_secs_f32()));
+    let result = timeout(check.limit, (check.run)(&world)).await.unwrap_or(Err(late));
+    let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let outcome = match result {
+        Ok(()) => Outcome::Passed,
+        Err(Failure::Skipped { why }) => Outcome::Skipped { why },
+        Err(Failure::Failed { observed, expected }) => Outcome::Failed(Box::new(world.explain(observed, expected).await)),
+    };
+    world.end().await;
+    CheckReport { check: check.id.to_owned(), step, title: check.title.to_owned(), elapsed_ms, outcome }
+}
+
+fn wanted(phase: &Phase, check: &Check, options: &Options) -> bool {
+    let step = format!("{}.{}", phase.number, check.step);
+    options.only.is_empty() || options.only.iter().any(|only| *only == step || only == check.id)
+}
+
+/// A hundred sockets and a dozen nodes need more files than the soft limit of some systems.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused, what is there has to do.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

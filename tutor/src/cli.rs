@@ -1,0 +1,137 @@
+//! The arguments of `cargo tutor`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Rebuild a distributed WebSocket router, one step at a time.
+///
+/// Without a command: says what to do next. Exit codes: 0 passed, 1 failing checks, 2 usage or environment.
+#[derive(Debug, Parser)]
+#[command(name = "cargo tutor", bin_name = "cargo tutor", version, after_long_help = JSON_HELP)]
+pub struct Args {
+    /// Print one JSON document instead of a screen; `--help` tells its members.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What `cargo tutor` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build a phase and run its checks.
+    Phase(PhaseArgs),
+    /// Show the next rung of the hints for the last failure.
+    Hint(PhaseNumber),
+    /// List the phases: mine, pristine, borrowed, passed.
+    List,
+    /// Start a phase over; keeps a copy of what is there.
+    Reset(PhaseNumber),
+    /// Compare your code with the reference, step by step; after green.
+    Compare(CompareArgs),
+    /// Build later phases on the reference of this one.
+    Borrow(PhaseNumber),
+    /// Build later phases on your own code again.
+    Return(PhaseNumber),
+    /// Run a phase's checks at each save.
+    Watch(PhaseNumber),
+    /// Measure the reference in release mode, by the benchmark of this name.
+    Bench(BenchArgs),
+    /// For contributors: prove that the course teaches.
+    Verify(VerifyArgs),
+    /// For contributors: cut starters and listings out of the references.
+    Generate(GenerateArgs),
+    /// For contributors: install what `test` needs.
+    Setup,
+    /// For contributors: everything that has to hold before a change is merged.
+    Test,
+}
+
+/// A phase.
+#[derive(Debug, clap::Args)]
+pub struct PhaseNumber {
+    /// The phase's number.
+    pub phase: u8,
+}
+
+/// Arguments of `phase`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct PhaseArgs {
+    /// The phase's number.
+    pub phase: u8,
+    /// Check the reference instead of your code.
+    #[arg(long, conflicts_with = "bin")]
+    pub reference: bool,
+    /// Check this program, which speaks the same wire; nothing is built.
+    #[arg(long, value_name = "PATH")]
+    pub bin: Option<PathBuf>,
+    /// Run this check only.
+    #[arg(long, value_name = "ID")]
+    pub check: Option<String>,
+    /// Run all checks this many times, with a new seed each time.
+    #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeat: u32,
+    /// Where the checks' random choices begin.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Say how long building and checking took.
+    #[arg(long)]
+    pub timings: bool,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, clap::Args)]
+pub struct CompareArgs {
+    /// The phase's number.
+    pub phase: u8,
+    /// Show the reference before your own code passes.
+    #[arg(long)]
+    pub spoil: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    /// The benchmark's name, and whatever else it takes.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<String>,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct VerifyArgs {
+    /// Only this phase.
+    pub phase: Option<u8>,
+    /// How often each reference has to pass all its checks.
+    #[arg(long, value_name = "R", default_value_t = 3)]
+    pub repeat: u32,
+    /// Only the points with these numbers.
+    #[arg(long = "point", value_name = "POINT")]
+    pub points: Vec<u8>,
+}
+
+/// Arguments of `generate`.
+#[derive(Debug, clap::Args)]
+pub struct GenerateArgs {
+    /// Write nothing; fail if something would change.
+    #[arg(long)]
+    pub check: bool,
+}
+
+const JSON_HELP: &str = "\
+With --json, standard output is one JSON document (verify: one per line):
+
+  phase    {phase, verdict: passed|failed|not_built, done, steps, build_ms, checks_ms, errors, checks: [{check, step, title,
+           elapsed_ms, outcome: passed|failed|skipped, and if failed: observed, expected, story: [{at_ms, from, to, text}],
+           nodes: [{name, state, todo, panic, last_lines, lines_before}]}]}
+           with --repeat: {phase, runs, checks: [{check, step, title, failures, seeds, verdict: passed|flaky|failed}]}
+  hint     {phase, check, observed, rung, of, text}
+  list     {phases: [{phase, title, code: mine|pristine|borrowed, passed: date or null, broken}]}
+  reset    {phase, kept}            borrow, return  {phase, changed, before, after}
+  compare  {phase, steps: [{step, title, invariant, places: [{file, item, reference, yours}]}]}
+  verify   {point, name, passed, detail} per line, and last {passed, failed}
+  others   {next} or {passed, failed}
+
+An error (exit code 2) is {error}.";

@@ -1,0 +1,101 @@
+//! Finds an item (a function, a type, an `impl`) by its header, trusting rustfmt for indentation.
+
+/// An item's header, and the headers around it; the default is a whole file.
+#[derive(Debug, Default)]
+pub struct Item {
+    /// Outermost first: `impl Connection`, then `fn run`. Empty for a whole file.
+    path: Vec<String>,
+}
+
+impl Item {
+    /// The innermost item around the anchor `region` in `listing`; or, if the region holds whole items, the first of them.
+    pub fn around(listing: &str, region: &str) -> Option<Self> {
+        let lines: Vec<&str> = listing.lines().collect();
+        let at = lines.iter().position(|line| line.trim().strip_prefix("// ANCHOR: ") == Some(region))?;
+        let mut path = Vec::new();
+        let mut indent = indent_of(lines[at]);
+        for line in lines[..at].iter().rev().filter(|line| !line.trim().is_empty()) {
+            if indent_of(line) < indent {
+                indent = indent_of(line);
+                path.extend(header(line));
+            }
+        }
+        path.reverse();
+        let inside_function = path.last().is_some_and(|header| header.starts_with("fn "));
+        if !inside_function {
+            let inside = lines[at + 1..].iter().take_while(|line| !line.contains("// ANCHOR_END: "));
+            path.extend(inside.filter(|line| indent_of(line) == indent_of(lines[at])).find_map(|line| header(line)));
+        }
+        Some(Self { path })
+    }
+
+    /// `impl Connection, fn run`.
+    pub fn name(&self) -> String {
+        if self.path.is_empty() { String::from("the whole file") } else { self.path.join(", ") }
+    }
+
+    /// The lines of the item of this name in another text.
+    pub fn find_in(&self, text: &str) -> Option<String> {
+        let lines: Vec<&str> = text.lines().collect();
+        let (mut from, mut to) = (0, lines.len());
+        for wanted in &self.path {
+            let found = from + lines[from..to].iter().position(|line| header(line).as_ref() == Some(wanted))?;
+            let indent = indent_of(lines[found]);
+            let ends = |line: &&str| {
+                indent_of(line) == indent && (line.trim_start().starts_with(['}', ')']) || line.ends_with([';', '}']))
+            };
+            let length = lines[found..to].iter().position(ends)?;
+            (from, to) = (found, found + length + 1);
+        }
+        Some(lines[from..to].join("\n")).filter(|text| !text.is_empty())
+    }
+}
+
+/// `fn run` for `    pub async fn run(self) {`.
+fn header(line: &str) -> Option<String> {
+    let mut words = line
+        .split_whitespace()
+        .skip_while(|word| word.starts_with("pub") || matches!(*word, "async" | "const" | "unsafe"));
+    let kind = words.next()?;
+    let rest: Vec<&str> = words.collect();
+    let name =
+        |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned();
+    match kind {
+        "fn" | "struct" | "enum" | "trait" | "mod" => Some(format!("{kind} {}", name(rest.first()?))),
+        _ if kind == "impl" || kind.starts_with("impl<") => {
+            let rest = rest.join(" ");
+            Some(format!("impl {}", rest.trim_end_matches('{').trim()))
+        }
+        _ => None,
+    }
+}
+
+fn indent_of(line: &str) -> usize {
+    if line.trim().is_empty() { usize::MAX } else { line.len() - line.trim_start().len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Item;
+
+    const REFERENCE: &str = "\
+impl Connection {
+    /// Runs.
+    pub async fn run(self) {
+        setup();
+        // ANCHOR: step-1-1-run
+        echo();
+        // ANCHOR_END: step-1-1-run
+    }
+}
+";
+
+    #[test]
+    fn an_item_is_found_again_by_its_headers() {
+        let item = Item::around(REFERENCE, "step-1-1-run").expect("the region is there");
+        assert_eq!(item.name(), "impl Connection, fn run");
+        let mine = "fn run() {\n}\n\nimpl Connection {\n    pub async fn run(self) {\n        mine();\n    }\n}\n";
+        assert_eq!(item.find_in(mine).as_deref(), Some("    pub async fn run(self) {\n        mine();\n    }"));
+        assert_eq!(item.find_in("fn other() {}\n"), None);
+    }
+}

@@ -1,0 +1,45 @@
+//! `hint N`: one rung further up.
+
+use anyhow::{Result, bail};
+use serde_json::json;
+
+use super::answer;
+use crate::Ended;
+use crate::hints::Hints;
+use crate::progress::Progress;
+use crate::project::{self, Project};
+use crate::screen::{Paint, prose};
+
+/// Shows the next rung for the last failure, and notes that it was shown.
+///
+/// # Errors
+///
+/// There is no such phase, or it was never run.
+pub fn run(project: &Project, number: u8, json: bool) -> Result<Ended> {
+    let phase = project::phase(number)?;
+    let mut progress = Progress::load(project)?;
+    let Some(failure) = progress.of(phase).failure else { bail!("{} (`cargo tutor phase {number}`)", NOTHING) };
+    let hints = Hints::of(phase)?;
+    let Some((hint, _)) = hints.find(&failure.check, failure.observed) else { bail!("{NO_HINT}") };
+    let next = failure.rung + 1;
+    let rung = next.clamp(1, hint.rungs.len());
+    progress.climbed(phase, rung);
+    progress.save(project)?;
+    let text = &hint.rungs[rung - 1];
+    let value = json!({
+        "phase": number, "check": failure.check, "observed": failure.observed, "rung": rung, "of": hint.rungs.len(), "text": text,
+    });
+    let heading = Paint::of_stdout().bold(&format!("Step {} · {}", failure.step, NAMES[rung - 1]));
+    let foot = match (next > hint.rungs.len(), rung) {
+        (true, _) => format!("    {}\n", ALL),
+        (false, 3) => String::new(),
+        _ => format!("    cargo tutor hint {number} once more for a few lines of code\n"),
+    };
+    answer(json, &value, &format!("{heading}\n\n{}\n{foot}", prose(text, 4)));
+    Ok(Ended::Passed)
+}
+
+const NAMES: [&str; 3] = ["a question", "where to look", "a few lines"];
+const NOTHING: &str = "there is no failure to give a hint for: run the checks first";
+const NO_HINT: &str = "there is no hint for this failure; the book's chapter has the idea";
+const ALL: &str = "That is all there is. The chapter in the book tells the idea from the beginning.";

@@ -1,0 +1,159 @@
+//! `phase N`: from a save to a verdict.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use checks::Phase;
+use checks::report::CheckReport;
+use checks::run::{Options, Subject};
+use serde_json::json;
+
+use super::answer;
+use crate::Ended;
+use crate::cargo::{Build, Built, Outcome, likely_binary};
+use crate::cli::PhaseArgs;
+use crate::hints::Hints;
+use crate::progress::{Progress, keep_reports};
+use crate::project::{self, Project, folder_name};
+use crate::screen::verdict::{Verdict, first_failure};
+use crate::screen::{Paint, build as build_screen};
+
+/// Builds, checks, remembers, prints.
+///
+/// # Errors
+///
+/// There is no such phase or check, or cargo cannot be started.
+pub fn run(project: &Project, args: &PhaseArgs, json: bool) -> Result<Ended> {
+    let phase = project::phase(args.phase)?;
+    known_check(phase, args.check.as_deref())?;
+    let (binary, build_took) = match build(project, phase, args, json)? {
+        Built { outcome: Outcome::Binary(binary), took } => (binary, took),
+        Built { outcome: Outcome::Errors(errors), took } => {
+            let value =
+                json!({ "phase": phase.number, "verdict": "not_built", "build_ms": ms(took), "errors": errors });
+            answer(json, &value, &build_screen::render(phase, &errors, Paint::of_stdout()));
+            return Ok(Ended::Failed);
+        }
+    };
+    let began = Instant::now();
+    let options = Options { seed: args.seed, only: args.check.iter().cloned().collect(), all: false };
+    let reports = checks::run::run(phase, &Subject { binary }, &options, &mut |_| {});
+    let run = Run { phase, args, reports, build_took, checks_took: began.elapsed() };
+    if run.is_whole_and_own() {
+        run.remember(project)?;
+    }
+    run.show(json)
+}
+
+/// The binary that the arguments ask for, built if need be.
+///
+/// # Errors
+///
+/// There is no such file, or cargo cannot be started.
+pub fn build(project: &Project, phase: &Phase, args: &PhaseArgs, json: bool) -> Result<Built> {
+    if let Some(path) = &args.bin {
+        ensure!(path.is_file(), "there is no program {}", path.display());
+        let path = path.canonicalize()?;
+        return Ok(Built { outcome: Outcome::Binary(path), took: Duration::ZERO });
+    }
+    let name = folder_name(phase);
+    let (workspace, kind) =
+        if args.reference { (project.solutions(), "solution") } else { (project.root.clone(), "phase") };
+    let binary = format!("{kind}-{}", phase.number);
+    let cold = !likely_binary(&project.root, &binary).exists();
+    if cold {
+        eprintln!("{}", building(&name, args.reference));
+    }
+    let colour = !json && Paint::of_stdout().colour;
+    Build { workspace: &workspace, package: format!("{kind}-{name}"), binary, release: false, loud: cold, colour }.run()
+}
+
+/// Refuses a check's id that the phase does not have, naming those it has.
+///
+/// # Errors
+///
+/// It has no such check.
+pub fn known_check(phase: &Phase, id: Option<&str>) -> Result<()> {
+    let Some(id) = id else { return Ok(()) };
+    let ids: Vec<_> = phase.checks.iter().map(|check| check.id).collect();
+    ensure!(ids.contains(&id), "phase {} has no check `{id}`; it has: {}", phase.number, ids.join(", "));
+    Ok(())
+}
+
+struct Run<'a> {
+    phase: &'static Phase,
+    args: &'a PhaseArgs,
+    reports: Vec<CheckReport>,
+    build_took: Duration,
+    checks_took: Duration,
+}
+
+impl Run<'_> {
+    /// Only a run of all checks on the learner's own code says how far they are.
+    fn is_whole_and_own(&self) -> bool {
+        self.args.check.is_none() && !self.args.reference && self.args.bin.is_none()
+    }
+
+    fn remember(&self, project: &Project) -> Result<()> {
+        let mut progress = Progress::load(project)?;
+        progress.note(self.phase, first_failure(&self.reports).map(|(report, failed)| (report, failed.observed)));
+        progress.save(project)?;
+        keep_reports(project, self.phase, &self.reports)
+    }
+
+    fn show(&self, json: bool) -> Result<Ended> {
+        let failure = first_failure(&self.reports);
+        let hints = Hints::of(self.phase).context("cannot read the hints")?;
+        let hint = failure.and_then(|(report, failed)| hints.find(&report.check, failed.observed));
+        let subject = self.subject();
+        let verdict = Verdict {
+            phase: self.phase,
+            reports: &self.reports,
+            hint: hint.map(|(hint, _)| hint),
+            subject: subject.as_deref(),
+            partial: self.args.check.is_some(),
+        };
+        let screen = if json { String::new() } else { verdict.render(Paint::of_stdout()) + &self.timings() };
+        answer(json, &self.as_json(), &screen);
+        Ok(Ended::passed(failure.is_none()))
+    }
+
+    fn subject(&self) -> Option<String> {
+        let path = |path: &PathBuf| path.display().to_string();
+        if self.args.reference { Some(String::from("the reference")) } else { self.args.bin.as_ref().map(path) }
+    }
+
+    fn timings(&self) -> String {
+        if !self.args.timings {
+            return String::new();
+        }
+        let (build, checks) = (ms(self.build_took), ms(self.checks_took));
+        format!("\n    build {build} ms · start and checks {checks} ms\n")
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        let failure = first_failure(&self.reports);
+        let verdict = if failure.is_none() { "passed" } else { "failed" };
+        let whole = self.phase.steps.len();
+        let done = failure.map_or(whole, |(report, _)| step_number(&report.step).saturating_sub(1));
+        json!({
+            "phase": self.phase.number, "verdict": verdict, "done": done, "steps": whole, "errors": [],
+            "build_ms": ms(self.build_took), "checks_ms": ms(self.checks_took), "checks": self.reports,
+        })
+    }
+}
+
+/// 4 for `1.4`.
+fn step_number(step: &str) -> usize {
+    step.split('.').nth(1).and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+fn ms(duration: Duration) -> u128 {
+    duration.as_millis()
+}
+
+fn building(name: &str, reference: bool) -> String {
+    let what = if reference { format!("the reference solutions/{name}") } else { format!("phases/{name}") };
+    format!("Building {what} for the first time, with what it depends on: half a minute or so.")
+}

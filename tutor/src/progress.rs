@@ -1,0 +1,123 @@
+//! What a learner has reached: `.tutor/progress.json`, which people may read, and `.tutor/last-N.json`, the last reports.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use checks::report::CheckReport;
+use checks::{Observed, Phase};
+use serde::{Deserialize, Serialize};
+
+use crate::generator::folder::write_if_changed;
+use crate::project::{Project, folder_name};
+
+/// The whole file.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// By folder: `1-socket`.
+    pub phases: BTreeMap<String, PhaseProgress>,
+}
+
+/// One phase.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub struct PhaseProgress {
+    /// When all its checks first passed.
+    pub passed: Option<String>,
+    /// The failure that the last run ended with; none if it passed.
+    pub failure: Option<LastFailure>,
+}
+
+/// What `hint` speaks about.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LastFailure {
+    /// The check's id.
+    pub check: String,
+    /// As `1.4`.
+    pub step: String,
+    /// What it saw.
+    pub observed: Observed,
+    /// How many rungs of its hint were shown.
+    pub rung: usize,
+}
+
+impl PhaseProgress {
+    /// Passed once, and failing now.
+    pub fn broken(&self) -> bool {
+        self.passed.is_some() && self.failure.is_some()
+    }
+}
+
+impl Progress {
+    /// Reads the file; a clone without one has no progress.
+    ///
+    /// # Errors
+    ///
+    /// The file is there and cannot be understood.
+    pub fn load(project: &Project) -> Result<Self> {
+        match fs::read_to_string(path(project)) {
+            Ok(text) => serde_json::from_str(&text).with_context(|| {
+                format!("{} cannot be understood; mend it, or delete it to begin anew", path(project).display())
+            }),
+            Err(_) => Ok(Self::default()),
+        }
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the file system refuses.
+    pub fn save(&self, project: &Project) -> Result<()> {
+        write_if_changed(&path(project), (serde_json::to_string_pretty(self)? + "\n").as_bytes())
+    }
+
+    /// What is known of a phase.
+    pub fn of(&self, phase: &Phase) -> PhaseProgress {
+        self.phases.get(&folder_name(phase)).cloned().unwrap_or_default()
+    }
+
+    /// Notes how a run of all checks ended. The rungs already shown are kept while the failure stays the same.
+    pub fn note(&mut self, phase: &Phase, failure: Option<(&CheckReport, Observed)>) {
+        let entry = self.phases.entry(folder_name(phase)).or_default();
+        match failure {
+            None => {
+                entry.failure = None;
+                entry.passed.get_or_insert_with(now);
+            }
+            Some((report, observed)) => {
+                let same = |old: &LastFailure| old.check == report.check && old.observed == observed;
+                let rung = entry.failure.as_ref().filter(|old| same(old)).map_or(1, |old| old.rung.max(1));
+                let (check, step) = (report.check.clone(), report.step.clone());
+                entry.failure = Some(LastFailure { check, step, observed, rung });
+            }
+        }
+    }
+
+    /// Notes that another rung was shown.
+    pub fn climbed(&mut self, phase: &Phase, rung: usize) {
+        if let Some(failure) = self.phases.get_mut(&folder_name(phase)).and_then(|entry| entry.failure.as_mut()) {
+            failure.rung = rung;
+        }
+    }
+}
+
+/// Keeps the last run's reports.
+///
+/// # Errors
+///
+/// Whatever the file system refuses.
+pub fn keep_reports(project: &Project, phase: &Phase, reports: &[CheckReport]) -> Result<()> {
+    let path = project.state().join(format!("last-{}.json", phase.number));
+    write_if_changed(&path, (serde_json::to_string_pretty(reports)? + "\n").as_bytes())
+}
+
+/// Now, as `2025-01-31T12:00:00Z`.
+pub fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+fn path(project: &Project) -> PathBuf {
+    project.state().join("progress.json")
+}
