@@ -111,7 +111,9 @@ async fn run_one(check: Check, step: String, binary: &Path, seed: u64) -> CheckR
     let outcome = match result {
         Ok(()) => Outcome::Passed,
         Err(Failure::Skipped { why }) => Outcome::Skipped { why },
-        Err(Failure::Failed { observed, expected }) => Outcome::Failed(Box::new(world.explain(observed, expected).await)),
+        Err(Failure::Failed { observed, expected }) => {
+            Outcome::Failed(Box::new(world.explain(observed, expected).await))
+        }
     };
     world.end().await;
     CheckReport { check: check.id.to_owned(), step, title: check.title.to_owned(), elapsed_ms, outcome }

@@ -147,7 +147,9 @@ mod tests {
     #[test]
     fn a_todo_is_recognised_from_the_shell_and_from_std() {
         let shell = read("todo step=1.4 at=src/connection.rs:42:9 text=write what is queued\n");
-        let std = read("thread 'main' (7) panicked at src/connection.rs:42:9:\nnot yet implemented: step 1.4: write what is queued\n");
+        let std = read(
+            "thread 'main' (7) panicked at src/connection.rs:42:9:\nnot yet implemented: step 1.4: write what is queued\n",
+        );
         for todo in [shell.todo, std.todo] {
             let todo = todo.expect("a todo");
             assert_eq!((todo.step.as_str(), todo.text.as_str()), ("1.4", "write what is queued"));
@@ -161,7 +163,10 @@ mod tests {
         let std = read("thread 'tokio-rt' panicked at src/mailbox.rs:7:1:\nindex out of bounds\nnote: …\n");
         for panic in [shell.panic, std.panic] {
             let panic = panic.expect("a panic");
-            assert_eq!((panic.location.as_str(), panic.message.as_str()), ("src/mailbox.rs:7:1", "index out of bounds"));
+            assert_eq!(
+                (panic.location.as_str(), panic.message.as_str()),
+                ("src/mailbox.rs:7:1", "index out of bounds")
+            );
         }
     }
 }

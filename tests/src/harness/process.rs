@@ -185,11 +185,17 @@ fn read_output(
     let (reading_tx, reading_rx) = watch::channel(());
     if let Some(stdout) = child.stdout.take() {
         let (output, reading) = (output.clone(), reading_tx.clone());
-        tokio::spawn(async move { drain(stdout, &output, Some(ready_tx)).await; drop(reading) });
+        tokio::spawn(async move {
+            drain(stdout, &output, Some(ready_tx)).await;
+            drop(reading)
+        });
     }
     if let Some(stderr) = child.stderr.take() {
         let output = output.clone();
-        tokio::spawn(async move { drain(stderr, &output, None).await; drop(reading_tx) });
+        tokio::spawn(async move {
+            drain(stderr, &output, None).await;
+            drop(reading_tx)
+        });
     }
     (ready_rx, reading_rx)
 }

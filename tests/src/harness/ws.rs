@@ -213,4 +213,3 @@ fn ended(error: &Error) -> Seen {
         other => Seen::Garbage(other.to_string()),
     }
 }
-

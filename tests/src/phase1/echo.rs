@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
+use crate::Observed;
 use crate::harness::frame::{self, Frame};
 use crate::harness::{Failure, Judge, Peer, Seen, World, ensure};
-use crate::Observed;
 
 pub async fn text(world: &World) -> Result<(), Failure> {
     let node = world.node(&[]).await?;

@@ -93,7 +93,8 @@ pub async fn memory(world: &World) -> Result<(), Failure> {
     warm.send_text("what the first socket needs is not counted").await?;
     warm.expect_text("what the first socket needs is not counted").await?;
     let before = resident(&node).await?;
-    let clients: Vec<_> = stream::iter(0..IDLE_SOCKETS).map(|n| idle(&node, n)).buffered(AT_A_TIME).try_collect().await?;
+    let clients: Vec<_> =
+        stream::iter(0..IDLE_SOCKETS).map(|n| idle(&node, n)).buffered(AT_A_TIME).try_collect().await?;
     let each = resident(&node).await?.saturating_sub(before) / IDLE_SOCKETS;
     node.admin().record_seen(format!("({IDLE_SOCKETS} sockets, {each} KiB each)"));
     drop(clients);

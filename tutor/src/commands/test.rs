@@ -67,17 +67,21 @@ impl Gate<'_> {
             command.args(args);
             Part::Command(Box::new(command))
         };
-        let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+        let strict = ["--all-targets", "--", "-D", "warnings"];
+        // A starter has imports that only its solution uses; what is wrong with it is wrong with its reference.
+        let given = ["clippy", "-p", "contract", "-p", "checks", "-p", "tutor", "-p", "bench"];
+        let ours = [&given[..], &strict].concat();
+        let references = [&["clippy", "--workspace"], &strict[..]].concat();
         let tests = ["test", "-p", "contract", "-p", "checks", "-p", "tutor", "--no-fail-fast"];
         let mut verify = Command::new(env::current_exe().context("cannot tell where the tutor is")?);
         verify.arg("verify").current_dir(&root);
         let mut book = Command::new(setup::mdbook(self.project)?);
         book.arg("build").arg(root.join("book"));
         Ok(vec![
-            ("format", cargo(&root, &["fmt", "--all", "--check"])),
-            ("format of the references", cargo(&solutions, &["fmt", "--all", "--check"])),
-            ("lints", cargo(&root, &clippy)),
-            ("lints of the references", cargo(&solutions, &clippy)),
+            ("format", cargo(&root, &["fmt", "--all", "--check", "--", "--color", "never"])),
+            ("format of the references", cargo(&solutions, &["fmt", "--all", "--check", "--", "--color", "never"])),
+            ("lints", cargo(&root, &ours)),
+            ("lints of the references", cargo(&solutions, &references)),
             ("tests", cargo(&root, &tests)),
             ("the course teaches", Part::Command(Box::new(verify))),
             ("book", Part::Command(Box::new(book))),
