@@ -18,7 +18,7 @@ pub struct Build<'a> {
     pub workspace: &'a Path,
     /// The package, for `-p`.
     pub package: String,
-    /// The binary, for `--bin`.
+    /// The binary, which a variant's own name may follow behind a dash.
     pub binary: String,
     /// With optimisations.
     pub release: bool,
@@ -105,7 +105,7 @@ impl Build<'_> {
     fn command(&self) -> Command {
         let mut cargo = command(self.workspace);
         let format = if self.colour { "json-diagnostic-rendered-ansi" } else { "json" };
-        cargo.args(["build", "--package", &self.package, "--bin", &self.binary, "--message-format", format]);
+        cargo.args(["build", "--package", &self.package, "--bins", "--message-format", format]);
         if self.release {
             cargo.arg("--release");
         }
@@ -114,13 +114,17 @@ impl Build<'_> {
         cargo
     }
 
+    fn is_wanted(&self, binary: &str) -> bool {
+        binary.strip_prefix(&self.binary).is_some_and(|variant| variant.is_empty() || variant.starts_with('-'))
+    }
+
     /// Picks the executable and the errors out of cargo's messages.
     fn listen(&self, stdout: impl Read) -> (Option<PathBuf>, Vec<String>) {
         let (mut binary, mut errors) = (None, Vec::new());
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             let Ok(message) = serde_json::from_str::<Message>(&line) else { continue };
             match message {
-                Message { executable: Some(path), target: Some(target), .. } if target.name == self.binary => {
+                Message { executable: Some(path), target: Some(target), .. } if self.is_wanted(&target.name) => {
                     binary = Some(path);
                 }
                 // "aborting due to 1 previous error" has no place in the code: it tells nobody anything.

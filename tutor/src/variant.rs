@@ -1,9 +1,10 @@
 //! Builds cuts and patched references for the course's own tests, away from what a learner wrote.
 //!
 //! Each phase has one small workspace, `target/course/N-name`, which every variant of the phase is written into in turn, so
-//! that cargo compiles only what differs; the binaries are kept as `target/course/bin/N-name-VARIANT`.
+//! that cargo compiles only what differs; the binaries are kept as `target/course/bin/N-name-VARIANT`. A workspace belongs to one
+//! process at a time.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,15 +22,18 @@ pub struct Slot<'a> {
     phase: &'a Phase,
     /// The workspace's root.
     pub root: PathBuf,
+    /// Released when it is closed, however this process ends.
+    _lock: File,
 }
 
 impl<'a> Slot<'a> {
-    /// Prepares the workspace at `root`: manifest and lockfile.
+    /// Prepares the workspace at `root`: manifest and lockfile. Waits while another process uses it.
     ///
     /// # Errors
     ///
     /// Whatever the file system refuses.
     pub fn new(project: &'a Project, phase: &'a Phase, root: PathBuf) -> Result<Self> {
+        let lock = lock(&root)?;
         let manifest = fs::read_to_string(project.root.join("Cargo.toml")).context("cannot read the root manifest")?;
         let manifest = manifest_for(&manifest, project, phase);
         folder::write_if_changed(&root.join("Cargo.toml"), manifest.as_bytes())?;
@@ -37,7 +41,7 @@ impl<'a> Slot<'a> {
         if let Ok(lock) = fs::read(project.root.join("Cargo.lock")) {
             folder::write_if_changed(&root.join("Cargo.lock"), &lock)?;
         }
-        Ok(Self { project, phase, root })
+        Ok(Self { project, phase, root, _lock: lock })
     }
 
     /// The slot that the course's own tests share.
@@ -60,7 +64,8 @@ impl<'a> Slot<'a> {
     ///
     /// A malformed mark, or whatever the file system refuses.
     pub fn write_cut(&self, cut: Cut) -> Result<()> {
-        Generated::cut(&self.project.reference(self.phase), self.phase, cut)?.write_to(&self.folder())
+        Generated::cut(&self.project.reference(self.phase), self.phase, cut)?.write_to(&self.folder())?;
+        self.rename()
     }
 
     /// Writes the reference with `patch` applied into the workspace.
@@ -72,7 +77,13 @@ impl<'a> Slot<'a> {
         let marked = self.project.scratch().join("patched").join(folder_name(self.phase));
         copy_folder(&self.project.reference(self.phase), &marked)?;
         apply(patch, &marked)?;
-        Generated::cut(&marked, self.phase, Cut::Full)?.write_to(&self.folder())
+        Generated::cut(&marked, self.phase, Cut::Full)?.write_to(&self.folder())?;
+        self.rename()
+    }
+
+    fn rename(&self) -> Result<()> {
+        let slot = self.root.file_name().unwrap_or_default().to_string_lossy();
+        set_apart(&self.folder(), self.phase, &slot)
     }
 
     /// Builds what was written last, and keeps the binary under the variant's name.
@@ -103,6 +114,32 @@ impl<'a> Slot<'a> {
             }
         }
     }
+}
+
+/// Gives a generated package a version and a binary of its own. Cargo tells packages apart by name, version and the path below their
+/// workspace's root, so in one target directory it would take a copy of `phases/1-socket` for the learner's own, and fresh.
+///
+/// # Errors
+///
+/// Whatever the file system refuses.
+pub fn set_apart(folder: &Path, phase: &Phase, name: &str) -> Result<()> {
+    let path = folder.join("Cargo.toml");
+    let (binary, number) = (format!("\"phase-{}\"", phase.number), phase.number);
+    let manifest = fs::read_to_string(&path)?
+        .replace("version.workspace = true\nedition", &format!("version = \"0.0.0-{name}\"\nedition"))
+        .replace(&binary, &format!("\"phase-{number}-{name}\""));
+    folder::write_if_changed(&path, manifest.as_bytes())
+}
+
+/// Takes the workspace at `root` for this process.
+fn lock(root: &Path) -> Result<File> {
+    fs::create_dir_all(root)?;
+    let file = File::create(root.join(".lock")).context("cannot create the workspace's lock")?;
+    if file.try_lock().is_err() {
+        eprintln!("Another run of the course's own tests is under way: waiting for it.");
+        file.lock()?;
+    }
+    Ok(file)
 }
 
 /// The root manifest, with one member, and with every path absolute; other phases are the references.

@@ -4,9 +4,8 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use checks::PHASES;
@@ -16,30 +15,29 @@ use tutor::variant::Slot;
 
 /// The cases share one workspace, so that each compiles only what it changes.
 static WORKSPACE: Mutex<()> = Mutex::new(());
+static PROJECT: LazyLock<Project> = LazyLock::new(|| Project::find().expect("the tests run inside the project"));
 /// From a built binary to the screen, with the other core busy.
 const IN_TIME: Duration = Duration::from_secs(15);
 
 /// A starter of phase 1 with one place written by somebody who meant well.
 struct Case {
     _alone: MutexGuard<'static, ()>,
-    project: Project,
-    root: PathBuf,
+    slot: Slot<'static>,
 }
 
 impl Case {
     /// Replaces `from`, up to the end of its line, in `file` of the starter.
     fn new(file: &str, from: &str, to: &str) -> Self {
         let alone = WORKSPACE.lock().unwrap_or_else(PoisonError::into_inner);
-        let project = Project::find().expect("the tests run inside the project");
-        let root = project.scratch().join("screens");
-        let slot = Slot::new(&project, PHASES[0], root.clone()).expect("the workspace can be written");
+        let root = PROJECT.scratch().join("screens");
+        let slot = Slot::new(&PROJECT, PHASES[0], root).expect("the workspace can be written");
         slot.write_cut(Cut::After(0)).expect("the starter can be cut");
         let path = slot.folder().join("src").join(file);
         let text = fs::read_to_string(&path).expect("the starter has this file");
         let at = text.find(from).unwrap_or_else(|| panic!("{file} has no `{from}`"));
         let end = text[at..].find('\n').map_or(text.len(), |length| at + length);
         fs::write(&path, format!("{}{to}{}", &text[..at], &text[end..])).expect("the file can be written");
-        Self { _alone: alone, project, root }
+        Self { _alone: alone, slot }
     }
 
     /// Instead of step 1.1, with the connection kept open.
@@ -54,13 +52,12 @@ impl Case {
 
     /// Builds, then runs `tutor phase 1` and gives its screen.
     fn screen(&self) -> String {
-        let slot = Slot::new(&self.project, PHASES[0], self.root.clone()).expect("the workspace can be written");
         // That it does not compile is one of the cases.
-        let _ = slot.build("screen");
+        let _ = self.slot.build("screen");
         let before = nodes();
         let began = Instant::now();
         let mut tutor = Command::new(assert_cmd::cargo::cargo_bin!("tutor"));
-        tutor.args(["phase", "1"]).env("TUTOR_ROOT", &self.root).env_remove("RUST_BACKTRACE");
+        tutor.args(["phase", "1"]).env("TUTOR_ROOT", &self.slot.root).env_remove("RUST_BACKTRACE");
         let output = tutor.output().expect("the tutor starts");
         assert!(began.elapsed() < IN_TIME, "it took {:?}", began.elapsed());
         assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
@@ -130,11 +127,11 @@ fn gone_but_for(before: &[String]) {
     }
 }
 
-/// The nodes of phase 1 that live now, whoever started them.
+/// This test's nodes that live now.
 fn nodes() -> Vec<String> {
     let output = Command::new("ps").args(["-A", "-o", "pid=,args="]).output().expect("every Unix has ps");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines().filter(|line| line.contains("/debug/phase-1 ")).map(str::to_owned).collect()
+    text.lines().filter(|line| line.contains("/debug/phase-1-screens ")).map(str::to_owned).collect()
 }
 
 /// Times, ports and ids of processes differ from run to run.

@@ -10,6 +10,7 @@ use crate::cargo;
 use crate::generator::folder::write_if_changed;
 use crate::generator::{Cut, Generated};
 use crate::project::{Project, folder_name};
+use crate::variant::set_apart;
 
 /// Notes one mix for each phase.
 pub fn run(project: &Project, phases: &[&Phase], report: &mut Report) {
@@ -29,7 +30,9 @@ fn borrowed(project: &Project, phase: &Phase) -> Result<()> {
     write_if_changed(&root.join("Cargo.lock"), &fs::read(project.root.join("Cargo.lock"))?)?;
     for other in PHASES {
         let starter = Generated::cut(&project.reference(other), other, Cut::After(0))?;
-        starter.write_to(&root.join("phases").join(folder_name(other)))?;
+        let folder = root.join("phases").join(folder_name(other));
+        starter.write_to(&folder)?;
+        set_apart(&folder, other, "mix")?;
     }
     let output =
         cargo::command(&root).args(["check", "--workspace", "--quiet"]).output().context("cannot start cargo")?;
