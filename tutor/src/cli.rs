@@ -39,6 +39,8 @@ pub enum Command {
     Watch(PhaseNumber),
     /// Measure the reference in release mode, by the benchmark of this name.
     Bench(BenchArgs),
+    /// For contributors: let clients that no one here wrote talk to a reference.
+    Clients(ClientsArgs),
     /// For contributors: prove that the course teaches.
     Verify(VerifyArgs),
     /// For contributors: cut starters and listings out of the references.
@@ -99,6 +101,17 @@ pub struct BenchArgs {
     pub args: Vec<String>,
 }
 
+/// Arguments of `clients`.
+#[derive(Debug, clap::Args)]
+pub struct ClientsArgs {
+    /// The phase whose reference they talk to: one that echoes, as only the first does.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub phase: u8,
+    /// Let them talk to this program, which echoes on the same wire; nothing is built.
+    #[arg(long, value_name = "PATH")]
+    pub bin: Option<PathBuf>,
+}
+
 /// Arguments of `verify`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerifyArgs {
@@ -132,6 +145,7 @@ With --json, standard output is one JSON document (verify: one per line):
   reset    {phase, kept}            borrow, return  {phase, changed, before, after}
   compare  {phase, steps: [{step, title, invariant, places: [{file, item, reference, yours}]}]}
   verify   {point, name, passed, detail} per line, and last {passed, failed}
+  clients  {passed, failed, skipped}
   others   {next} or {passed, failed}
 
 An error (exit code 2) is {error}.";

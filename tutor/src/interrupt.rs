@@ -1,4 +1,4 @@
-//! Ctrl-C, or a polite kill, leaves no process behind.
+//! Ctrl-C, or a polite kill, leaves no process behind, and no temporary folder.
 //!
 //! Nodes run in process groups of their own, so the terminal's Ctrl-C does not reach them: the tutor ends them before itself.
 
@@ -7,6 +7,8 @@ use std::thread;
 
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::scratch;
 
 /// What a shell calls the exit of a program that SIGINT ended.
 const INTERRUPTED: i32 = 130;
@@ -18,6 +20,7 @@ pub fn listen() {
         let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
         if runtime.block_on(signalled()).is_some() {
             checks::kill_all();
+            scratch::remove_all();
             process::exit(INTERRUPTED);
         }
     });

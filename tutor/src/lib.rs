@@ -14,6 +14,7 @@ pub mod hints;
 pub mod interrupt;
 pub mod progress;
 pub mod project;
+pub mod scratch;
 pub mod screen;
 pub mod variant;
 pub mod verify;

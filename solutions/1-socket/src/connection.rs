@@ -92,6 +92,7 @@ async fn talk(
     //| (ws, ended)
     let (mut sink, mut stream) = ws.split();
     let ended = tokio::select! {
+        // In no fixed order: a client that floods would use up the task's budget, and the other half never get its turn.
         ended = read(&mut stream, connection.as_mut(), mailbox, &node.config) => ended,
         ended = writer::write(&mut sink, queue, &node.config) => ended,
     };
@@ -117,6 +118,8 @@ async fn read(
     loop {
         let crowded = mailbox.is_crowded();
         tokio::select! {
+            // In this order: after a pause of the whole machine, what has arrived counts before the silence does.
+            biased;
             inbound = stream.next(), if !crowded => {
                 life.seen();
                 match inbound {

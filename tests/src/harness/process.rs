@@ -51,6 +51,8 @@ impl Process {
     pub fn start<S: AsRef<OsStr>>(binary: &Path, args: &[S]) -> std::io::Result<Self> {
         let mut command = Command::new(binary);
         command.args(args).env("ROUTER_TIED", "1").process_group(0);
+        // A backtrace would push what the node said before it out of its last words.
+        command.env("RUST_BACKTRACE", "0");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `setup`: mdBook, which `test` needs, from wherever it is quickest to have.
+//! `setup`: what `test` needs, from wherever it is quickest to have: mdBook, and what the clients run on.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::answer;
+use super::clients::tools::Client;
 use crate::Ended;
 use crate::cargo;
 use crate::project::Project;
@@ -16,16 +17,24 @@ const VERSION: &str = "0.5.4";
 /// Any of these will do.
 const SERIES: &str = "0.5.";
 
-/// Installs what is missing, and says what it does.
+/// Installs what is missing, and says what it does. A client that cannot be had is told, with what to type; only mdBook has to be.
 ///
 /// # Errors
 ///
-/// It can be had nowhere.
+/// mdBook can be had nowhere.
 pub fn run(project: &Project, json: bool) -> Result<Ended> {
     let mdbook = mdbook(project)?;
     let shown = project.shown(&mdbook);
-    answer(json, &json!({ "passed": 1, "failed": 0, "mdbook": shown }), &format!("mdBook: {shown}\n"));
+    let missing = clients(project);
+    let screen = format!("mdBook: {shown}\n{}", missing.iter().map(|line| format!("{line}\n")).collect::<String>());
+    answer(json, &json!({ "passed": 1, "failed": 0, "mdbook": shown, "missing": missing }), &screen);
     Ok(Ended::Passed)
+}
+
+/// Installs what the clients run on; gives what could not be had, and what to type for it.
+pub fn clients(project: &Project) -> Vec<String> {
+    let missing = |client: Client| client.install(project).err().map(|error| format!("{}: {error:#}", client.name()));
+    Client::ALL.into_iter().filter_map(missing).collect()
 }
 
 /// An mdBook of the right version: the one in the PATH, one installed earlier, or one installed now below `target/tools`.

@@ -130,13 +130,10 @@ fn section(heading: &str, lines: &[String], paint: Paint) -> String {
     format!("    {}\n{}\n\n", paint.bold(heading), lines.join("\n"))
 }
 
-/// A node that has something to say: it panicked, ended, or never got ready.
+/// A node that has printed more than that it is ready: a panic, a log line, or what a learner has it print.
 fn talkative(failed: &Failed) -> Option<&NodeReport> {
-    let relevant = |node: &&NodeReport| {
-        let loud = matches!(failed.observed, Observed::NeverReady | Observed::NodeExited | Observed::Panicked);
-        (loud || node.panic.is_some() || node.state != "running") && !node.last_lines.is_empty()
-    };
-    failed.nodes.iter().find(relevant).filter(|_| failed.observed != Observed::ReachedTodo)
+    let has_words = |node: &&NodeReport| node.last_lines.iter().any(|line| !line.starts_with("ready "));
+    failed.nodes.iter().find(has_words).filter(|_| failed.observed != Observed::ReachedTodo)
 }
 
 fn last_words_of(node: &NodeReport) -> String {

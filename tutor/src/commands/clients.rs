@@ -1,0 +1,104 @@
+//! `clients`: clients that no one here wrote talk to a node that echoes.
+
+pub mod talk;
+pub mod tools;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Error, Result};
+use serde_json::json;
+
+use super::phase;
+use crate::Ended;
+use crate::cli::{ClientsArgs, PhaseArgs};
+use crate::project::{self, Project};
+use crate::screen::{Paint, WIDTH, columns, terminal, wrap};
+use tools::Client;
+
+/// Runs each client against a node of its own, and prints a line for each as soon as it has ended.
+///
+/// # Errors
+///
+/// The node does not build. That a client fails is an outcome, not an error.
+pub fn run(project: &Project, args: &ClientsArgs, json: bool) -> Result<Ended> {
+    let binary = binary(project, args)?;
+    // A build server that silently tries nothing would pass for ever.
+    let strict = env::var_os("CI").is_some_and(|value| !value.is_empty());
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for client in Client::ALL {
+        let began = Instant::now();
+        let outcome = outcome(project, client, &binary);
+        match &outcome {
+            Outcome::Passed(_) => passed += 1,
+            Outcome::Skipped(_) if !strict => skipped += 1,
+            Outcome::Failed(_) | Outcome::Skipped(_) => failed += 1,
+        }
+        if !json {
+            terminal::show(&outcome.line(client.name(), strict, began));
+        }
+    }
+    let value = json!({ "passed": passed, "failed": failed, "skipped": skipped });
+    super::answer(json, &value, &format!("{passed} passed, {failed} failed, {skipped} skipped\n"));
+    Ok(Ended::passed(failed == 0))
+}
+
+/// The program that `--bin` names, or the phase's reference.
+fn binary(project: &Project, args: &ClientsArgs) -> Result<PathBuf> {
+    let args = PhaseArgs {
+        phase: args.phase,
+        reference: true,
+        bin: args.bin.clone(),
+        check: None,
+        repeat: 1,
+        seed: 1,
+        timings: false,
+    };
+    phase::build(project, project::phase(args.phase)?, &args, false)?.binary()
+}
+
+enum Outcome {
+    /// So many things hold.
+    Passed(usize),
+    Failed(Error),
+    /// Something is not installed.
+    Skipped(Error),
+}
+
+fn outcome(project: &Project, client: Client, binary: &Path) -> Outcome {
+    let needs = client.command(project).and_then(|command| Ok((command, client.options()?)));
+    match needs.map(|(command, options)| talk::talk(binary, &command, &options)) {
+        Ok(Ok(things)) => Outcome::Passed(things),
+        Ok(Err(error)) => Outcome::Failed(error),
+        Err(missing) => Outcome::Skipped(missing),
+    }
+}
+
+impl Outcome {
+    fn line(&self, name: &str, strict: bool, began: Instant) -> String {
+        let paint = Paint::of_stdout();
+        match self {
+            Self::Passed(things) => {
+                let name = format!("{name}: {things} things");
+                let gap = " ".repeat((WIDTH - 16).saturating_sub(columns(&name)));
+                format!("  {} {name}{gap}{:>8.1} s\n", paint.green("✓"), began.elapsed().as_secs_f64())
+            }
+            Self::Failed(error) => format!("  {} {name}\n{}", paint.red("✗"), below(&format!("{error:#}"))),
+            Self::Skipped(error) if strict => {
+                format!("  {} {name}\n{}", paint.red("✗"), below(&format!("{error:#} ({IN_CI})")))
+            }
+            Self::Skipped(error) => {
+                format!("  {} {name}, skipped\n{}", paint.dim("–"), below(&format!("{error:#}")))
+            }
+        }
+    }
+}
+
+fn below(text: &str) -> String {
+    const MARGIN: &str = "       ";
+    let lines = text.lines().flat_map(|line| wrap(line, WIDTH - MARGIN.len()));
+    lines.filter(|line| !line.is_empty()).map(|line| format!("{MARGIN}{line}\n")).collect()
+}
+
+const IN_CI: &str = "`CI` is set, so nothing may be skipped";
