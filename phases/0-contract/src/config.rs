@@ -27,6 +27,14 @@ pub struct Config {
     #[arg(long, env = "ROUTER_ADMIN_TOKEN", hide_env_values = true)]
     pub admin_token: Option<String>,
 
+    /// Key of the tokens (JWT, HS256) that a client registers with [default: anybody may be anybody]
+    #[arg(long, env = "ROUTER_TOKEN_KEY", hide_env_values = true)]
+    pub token_key: Option<String>,
+
+    /// Origins whose pages may connect; repeat it, or use commas [default: any]
+    #[arg(long, env = "ROUTER_ORIGIN", value_delimiter = ',')]
+    pub origin: Vec<String>,
+
     /// Allow listeners that others can reach and that ask nobody who he is
     #[arg(long, env = "ROUTER_INSECURE")]
     pub insecure: bool,
@@ -38,6 +46,10 @@ pub struct Config {
     /// Close a connection that has shown no life for so long
     #[arg(long, env = "ROUTER_HEARTBEAT_TIMEOUT", value_parser = duration, default_value = "90s")]
     pub heartbeat_timeout: Duration,
+
+    /// How often to look for registrations without a connection
+    #[arg(long, env = "ROUTER_SWEEP", value_parser = duration, default_value = "60s")]
+    pub sweep: Duration,
 
     /// The largest message a client may send, inclusive, in bytes
     #[arg(long, env = "ROUTER_MAX_MESSAGE", default_value_t = 65_536, value_parser = at_least_one)]
@@ -84,14 +96,23 @@ impl Config {
     /// A sentence that names the flags and says what to change.
     pub fn check(&self) -> Result<(), String> {
         let exposed = |address: SocketAddr| !address.ip().is_loopback() && !self.insecure;
-        if exposed(self.listen) {
-            return Err(format!("--listen {} can be reached by others, who need not say who they are: add --insecure if that is meant", self.listen));
+        if exposed(self.listen) && self.token_key.is_none() {
+            return Err(format!(
+                "--listen {} can be reached by others: set --token-key, or add --insecure if that is meant",
+                self.listen
+            ));
         }
         if exposed(self.admin) && self.admin_token.is_none() {
-            return Err(format!("--admin {} can be reached by others: set --admin-token, or add --insecure if that is meant", self.admin));
+            return Err(format!(
+                "--admin {} can be reached by others: set --admin-token, or add --insecure if that is meant",
+                self.admin
+            ));
         }
         if self.heartbeat.is_zero() || self.heartbeat_timeout <= self.heartbeat {
             return Err("--heartbeat-timeout must be longer than --heartbeat, and that longer than nothing".into());
+        }
+        if self.sweep.is_zero() {
+            return Err("--sweep must be longer than nothing".into());
         }
         if self.mailbox_bytes < self.max_message {
             return Err("--mailbox-bytes must hold at least one message of --max-message bytes".into());

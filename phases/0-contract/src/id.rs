@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 /// A node's name: `--node`, or `node-` and four hexadecimal digits. A clone shares the text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +14,69 @@ pub struct NodeId(Arc<str>);
 /// A connection's number on its node: counted from 1, never used twice while the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(u64);
+
+/// A user's name: 1 to 128 bytes of UTF-8 without control characters. A clone shares the text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(Arc<str>);
+
+/// A message's id: the same on every socket that gets the message. A clone allocates nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MessageId(u128);
+
+/// Gives each message an id of its own.
+#[derive(Debug)]
+pub struct MessageIds {
+    // Random, so that two nodes, or two lives of one, hardly ever give the same.
+    prefix: u64,
+    last: AtomicU64,
+}
+
+impl UserId {
+    /// The user of that name; `None` if it is empty, too long, or has a control character (C0, DEL, C1).
+    pub fn parse(text: &str) -> Option<Self> {
+        let well_formed = (1..=128).contains(&text.len()) && !text.chars().any(char::is_control);
+        well_formed.then(|| Self(text.into()))
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl MessageId {
+    /// The id that a sender's own key stands for: the same for the same sender, recipient and key, on whichever node. `kind`
+    /// keeps apart who sends: a user, or a caller over HTTP.
+    pub fn keyed(kind: &str, sender: &str, recipient: &UserId, key: &str) -> Self {
+        let mut hash = Sha256::new();
+        for part in [kind, sender, recipient.as_str(), key] {
+            // With its length in front, no part can pass for the end of the one before it.
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        Self(digest[..16].iter().fold(0, |id, byte| id << 8 | u128::from(*byte)))
+    }
+}
+
+impl MessageIds {
+    /// Begins a new series.
+    pub fn new() -> Self {
+        use std::hash::{BuildHasher, RandomState};
+        Self { prefix: RandomState::new().hash_one(std::process::id()), last: AtomicU64::new(0) }
+    }
+
+    /// The next id.
+    pub fn next(&self) -> MessageId {
+        MessageId(u128::from(self.prefix) << 64 | u128::from(self.last.fetch_add(1, Ordering::Relaxed) + 1))
+    }
+}
+
+impl Default for MessageIds {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl NodeId {
     /// The node of that name.
@@ -38,9 +103,34 @@ impl fmt::Display for NodeId {
     }
 }
 
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// 32 hexadecimal digits.
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
 impl fmt::Display for ConnId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl Serialize for UserId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl Serialize for NodeId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -48,5 +138,30 @@ impl fmt::Display for ConnId {
 impl Serialize for ConnId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_and_printable() {
+        for good in ["a", "zoë", "a b", &"x".repeat(128), "\u{a0}"] {
+            assert!(UserId::parse(good).is_some(), "{good:?}");
+        }
+        for bad in ["", &"x".repeat(129), "a\n", "\u{7f}", "\u{85}", "\0"] {
+            assert!(UserId::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_means_the_same_id_for_the_same_three_only() {
+        let (bob, bo) = (UserId::parse("bob").expect("a name"), UserId::parse("bo").expect("a name"));
+        let id = MessageId::keyed("user", "alice", &bob, "1");
+        assert_eq!(id, MessageId::keyed("user", "alice", &bob, "1"));
+        assert_ne!(id, MessageId::keyed("http", "alice", &bob, "1"));
+        assert_ne!(id, MessageId::keyed("user", "alice", &bo, "b1"));
+        assert_eq!(id.to_string().len(), 32);
     }
 }

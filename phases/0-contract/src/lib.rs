@@ -2,29 +2,41 @@
 //!
 //! Phases depend on this crate and never on each other, so any of them can be swapped for its reference.
 //!
-//! - [`id`]: who is who. [`frame`]: what travels. [`completion`]: how a sender learns what became of it.
+//! - [`id`]: who is who. [`frame`]: what travels on sockets. [`message`]: what users send to users.
+//! - [`completion`]: how a sender learns what became of it.
 //! - [`socket`]: the handle of a connection, and the seam that phase 1 implements.
-//! - [`protocol`]: where a connection's inbound frames go.
+//! - [`presence`], [`deliver`]: the seams that phase 2 implements. [`authenticate`]: who may register as whom.
+//! - [`protocol`]: where a connection's inbound frames go. [`gateway`]: the protocol from phase 2 on.
 //! - [`config`]: every flag. [`stats`]: every counter.
 //! - [`shell`]: arguments, listeners, admin routes, signals and drain. [`node`]: what the shell shares with a phase.
 
+pub mod authenticate;
 pub mod completion;
 pub mod config;
+pub mod deliver;
 pub mod frame;
+pub mod gateway;
 pub mod id;
+pub mod message;
 pub mod node;
+pub mod presence;
 pub mod protocol;
 pub mod shell;
 pub mod socket;
 pub mod stats;
 
+pub use authenticate::Authenticate;
 pub use completion::{Completion, Outcome};
 pub use config::Config;
+pub use deliver::Deliver;
 pub use frame::{Frame, Item};
-pub use id::{ConnId, NodeId};
+pub use gateway::Seams;
+pub use id::{ConnId, MessageId, MessageIds, NodeId, UserId};
+pub use message::{Message, Payload};
 pub use node::Node;
+pub use presence::{AlreadyRegistered, Presence, Registration};
 pub use protocol::{Connection, Protocol};
-pub use shell::{Parts, run};
-pub use socket::{PushError, Serve, Socket, SocketHandle, WebSocket};
+pub use shell::{Parts, Speaks, run};
+pub use socket::{Owed, PushError, Serve, Socket, SocketHandle, WebSocket};
 pub use stats::Stats;
 pub use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;

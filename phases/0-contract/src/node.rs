@@ -9,7 +9,7 @@ pub struct Node {
     /// The flags it was started with.
     pub config: Config,
     /// Its counters.
-    pub stats: Stats,
+    pub stats: Arc<Stats>,
     /// Whom to tell of connections and their frames. It lists each connection for the admin routes first.
     pub protocol: Arc<dyn Protocol>,
 }

@@ -20,6 +20,11 @@ impl Counter {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// The number itself; for gauges that are counted elsewhere.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
     /// One less; for gauges.
     pub fn decrement(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
@@ -81,8 +86,17 @@ counters! {
         too_big: counter,
         /// Closed 1002 or 1007: not WebSocket, or not UTF-8.
         invalid: counter,
+        /// Closed 1008: the token of the registration had run out.
+        expired: counter,
         /// Closed 1001 or 1012: the node was stopping or draining.
         draining: counter,
+    }
+    /// Names on this node.
+    registry: Registry {
+        /// Users registered now.
+        users: gauge,
+        /// Registrations without a connection, found by the sweep: must stay 0.
+        swept: counter,
     }
     /// Frames on their way to clients, counted per socket.
     messages: Messages {
@@ -142,7 +156,9 @@ mod tests {
         let stats = Stats::default();
         stats.closed.slow.add(3);
         assert_eq!(stats.to_json()["closed"]["slow"], 3);
-        assert!(stats.to_prometheus().contains("# TYPE router_closed_slow_total counter\nrouter_closed_slow_total 3\n"));
+        assert!(
+            stats.to_prometheus().contains("# TYPE router_closed_slow_total counter\nrouter_closed_slow_total 3\n")
+        );
         assert!(stats.to_prometheus().contains("# HELP router_sockets_open Connections open now.\n"));
     }
 }

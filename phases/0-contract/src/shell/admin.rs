@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::DefaultBodyLimit;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
@@ -10,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
-use axum::extract::DefaultBodyLimit;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -19,23 +19,29 @@ use super::error::ApiError;
 use super::public::{health_route, not_found};
 use super::sockets::Sockets;
 use super::stop::Stop;
-use crate::{Completion, ConnId, Frame, Node, Outcome, PushError, SocketHandle};
+use super::users;
+use crate::gateway::Code;
+use crate::{Completion, ConnId, Frame, MessageIds, Node, Outcome, PushError, Seams, SocketHandle, Stats};
 
 /// What the routes work on.
 pub struct Admin {
     pub node: Arc<Node>,
     pub sockets: Sockets,
     pub stop: Stop,
+    /// From phase 2 on.
+    pub seams: Option<Seams>,
+    pub ids: Arc<MessageIds>,
 }
 
 /// Its routes. With a token, all but `/health` ask for it.
 pub fn routes(admin: Arc<Admin>) -> Router {
     let health = health_route(admin.stop.clone());
-    Router::new()
+    let users = if admin.seams.is_some() { users::routes() } else { Router::new() };
+    users
         .route("/sockets", get(list))
         .route("/sockets/{conn}", post(push))
-        .route("/stats", get(async |State(admin): State<Arc<Admin>>| Json(admin.node.stats.to_json())))
-        .route("/metrics", get(async |State(admin): State<Arc<Admin>>| admin.node.stats.to_prometheus()))
+        .route("/stats", get(stats))
+        .route("/metrics", get(metrics))
         .route("/drain", post(drain))
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(admin.node.config.max_message))
@@ -45,7 +51,8 @@ pub fn routes(admin: Arc<Admin>) -> Router {
 }
 
 async fn ask_for_token(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let given =
+        request.headers().get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     match &admin.node.config.admin_token {
         Some(token) if !given.is_some_and(|given| same(given, token.as_bytes())) => {
             let message = "send the header Authorization: Bearer, with the node's --admin-token";
@@ -62,7 +69,25 @@ fn same(given: &[u8], secret: &[u8]) -> bool {
 }
 
 async fn list(State(admin): State<Arc<Admin>>) -> Json<Value> {
-    Json(json!({"sockets": admin.sockets.rows()}))
+    let user = |conn| admin.seams.as_ref().and_then(|seams| seams.presence.user(conn));
+    Json(json!({"sockets": admin.sockets.rows(user)}))
+}
+
+async fn stats(State(admin): State<Arc<Admin>>) -> Json<Value> {
+    Json(admin.stats().to_json())
+}
+
+async fn metrics(State(admin): State<Arc<Admin>>) -> String {
+    admin.stats().to_prometheus()
+}
+
+impl Admin {
+    /// The counters, with those that are only looked up when somebody asks.
+    fn stats(&self) -> &Stats {
+        let users = self.seams.as_ref().map_or(0, |seams| seams.presence.users());
+        self.node.stats.registry.users.set(users as u64);
+        &self.node.stats
+    }
 }
 
 async fn drain(State(admin): State<Arc<Admin>>) -> StatusCode {
@@ -70,12 +95,16 @@ async fn drain(State(admin): State<Arc<Admin>>) -> StatusCode {
     StatusCode::ACCEPTED
 }
 
-async fn push(State(admin): State<Arc<Admin>>, Path(conn): Path<String>, request: Request) -> Result<Response, ApiError> {
+async fn push(
+    State(admin): State<Arc<Admin>>,
+    Path(conn): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
     let gone = || ApiError::not_found(format!("no open connection {conn}"));
     let handle = ConnId::parse(&conn).and_then(|conn| admin.sockets.get(conn)).ok_or_else(gone)?;
     let frame = frame(request, &admin).await?;
     match deliver(&handle, frame, admin.node.config.deliver_timeout).await {
-        Some(outcome) => answer(outcome, &admin),
+        Some(outcome) => answer(outcome, &admin.node, json!({"outcome": "written"})),
         None => Err(gone()),
     }
 }
@@ -83,7 +112,8 @@ async fn push(State(admin): State<Arc<Admin>>, Path(conn): Path<String>, request
 async fn frame(request: Request, admin: &Admin) -> Result<Frame, ApiError> {
     let binary = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/octet-stream");
     let limit = admin.node.config.max_message;
-    let too_large = |_| ApiError::permanent(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("at most {limit} bytes"));
+    let too_large =
+        |_| ApiError::permanent(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("at most {limit} bytes"));
     let body = axum::body::to_bytes(request.into_body(), limit).await.map_err(too_large)?;
     if binary {
         return Ok(Frame::Binary(body));
@@ -97,35 +127,39 @@ fn text(body: Bytes) -> Option<Frame> {
 
 /// Pushes and waits for the outcome; `None` when the connection has gone since it was looked up.
 async fn deliver(handle: &SocketHandle, frame: Frame, patience: Duration) -> Option<Outcome> {
-    let (outcome_tx, outcome) = oneshot::channel();
-    // Nobody listens any more once the patience is over: the answer has been given then.
-    let completion = Completion::new(move |outcome| _ = outcome_tx.send(outcome));
+    let (completion, outcome) = awaited();
     match handle.try_push(Arc::new(frame), Some(completion)) {
         Err(PushError::Gone) => None,
         Err(PushError::Overloaded) => Some(Outcome::Overloaded),
-        Ok(()) => Some(match tokio::time::timeout(patience, outcome).await {
-            Ok(outcome) => outcome.unwrap_or(Outcome::Unavailable),
-            Err(_) => Outcome::Timeout,
-        }),
+        Ok(()) => Some(within(patience, outcome).await),
     }
 }
 
-fn answer(outcome: Outcome, admin: &Admin) -> Result<Response, ApiError> {
-    let messages = &admin.node.stats.messages;
-    match outcome {
-        Outcome::Written => Ok((StatusCode::ACCEPTED, Json(json!({"outcome": "written"}))).into_response()),
-        Outcome::NotConnected => Err(ApiError::not_found("the connection is closing")),
-        Outcome::Overloaded => {
-            messages.overloaded.increment();
-            Err(ApiError::passing(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "the connection's mailbox is full"))
-        }
-        Outcome::Unavailable => {
-            messages.unavailable.increment();
-            Err(ApiError::passing(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the connection went before it was written"))
-        }
-        Outcome::Timeout => {
-            messages.timeout.increment();
-            Err(ApiError::passing(StatusCode::GATEWAY_TIMEOUT, "timeout", "not written in time; it may still arrive"))
-        }
+/// A completion, and where its outcome can be waited for.
+pub fn awaited() -> (Completion, oneshot::Receiver<Outcome>) {
+    let (outcome_tx, outcome) = oneshot::channel();
+    // Nobody listens any more once the patience is over: the answer has been given then.
+    (Completion::new(move |outcome| _ = outcome_tx.send(outcome)), outcome)
+}
+
+/// The outcome, or that it took too long.
+pub async fn within(patience: Duration, outcome: oneshot::Receiver<Outcome>) -> Outcome {
+    match tokio::time::timeout(patience, outcome).await {
+        Ok(outcome) => outcome.unwrap_or(Outcome::Unavailable),
+        Err(_) => Outcome::Timeout,
     }
+}
+
+/// Counts what a caller was told, and tells him; `written` is the answer to what went well.
+pub fn answer(outcome: Outcome, node: &Node, written: Value) -> Result<Response, ApiError> {
+    let messages = &node.stats.messages;
+    let (counter, code, why) = match outcome {
+        Outcome::Written => return Ok((StatusCode::ACCEPTED, Json(written)).into_response()),
+        Outcome::NotConnected => (&messages.not_connected, Code::NotConnected, "nobody is connected by that name"),
+        Outcome::Overloaded => (&messages.overloaded, Code::Overloaded, "the mailbox is full"),
+        Outcome::Unavailable => (&messages.unavailable, Code::Unavailable, "the connection went before it was written"),
+        Outcome::Timeout => (&messages.timeout, Code::Timeout, "not written in time; it may still arrive"),
+    };
+    counter.increment();
+    Err(ApiError::of(code, why))
 }

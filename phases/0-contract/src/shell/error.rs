@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::gateway::Code;
+
 /// `{"error":{"code":"…","message":"…","retry":bool}}`.
 #[derive(Debug)]
 pub struct ApiError {
@@ -23,6 +25,11 @@ impl ApiError {
     /// An error that the same request may not meet again.
     pub fn passing(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), retry: true }
+    }
+
+    /// The error that a frame would answer with this code.
+    pub fn of(code: Code, message: impl Into<String>) -> Self {
+        Self { status: code.status(), code: code.as_str(), message: message.into(), retry: code.retry() }
     }
 
     /// Nothing by that name.

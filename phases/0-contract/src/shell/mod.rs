@@ -1,6 +1,6 @@
 //! The shell around a node, written once for all phases: arguments, listeners, admin routes, signals, drain.
 //!
-//! - [`run`] is a phase's `main`. `public` and `admin` are the two listeners, `http` what both serve on.
+//! - [`run`] is a phase's `main`. `public` and `admin` (with `users`) are the two listeners, `http` what both serve on.
 //! - `sockets` is the table of open connections, `upgrade` turns a request into one.
 //! - `panics` ends the process at a `todo!("step …")`, and logs every other panic.
 
@@ -13,5 +13,6 @@ mod sockets;
 mod start;
 mod stop;
 mod upgrade;
+mod users;
 
-pub use start::{Parts, run};
+pub use start::{Parts, Speaks, run};

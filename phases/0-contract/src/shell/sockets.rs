@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use crate::{CloseCode, ConnId, Connection, Frame, Protocol, SocketHandle};
+use crate::{CloseCode, ConnId, Connection, Frame, Protocol, SocketHandle, UserId};
 
 /// Every connection that a phase has announced. A clone shares the table.
 #[derive(Clone, Default)]
@@ -23,7 +23,7 @@ struct Table {
 #[derive(Debug, Serialize)]
 pub struct Row {
     conn: ConnId,
-    user: Option<String>,
+    user: Option<UserId>,
     queued: usize,
     written: u64,
 }
@@ -34,15 +34,22 @@ impl Sockets {
         self.table().open.get(&conn).cloned()
     }
 
-    /// All of them, in the order in which they were opened.
-    pub fn rows(&self) -> Vec<Row> {
+    /// Whether the connection is open.
+    pub fn is_open(&self, conn: ConnId) -> bool {
+        self.table().open.contains_key(&conn)
+    }
+
+    /// All of them, in the order in which they were opened, each with the user that `user` knows behind it.
+    pub fn rows(&self, user: impl Fn(ConnId) -> Option<UserId>) -> Vec<Row> {
         let row = |handle: &SocketHandle| Row {
             conn: handle.conn(),
-            user: None,
+            user: user(handle.conn()),
             queued: handle.queued(),
             written: handle.written(),
         };
-        self.table().open.values().map(row).collect()
+        // Not under the lock: `user` takes others.
+        let handles: Vec<_> = self.table().open.values().cloned().collect();
+        handles.iter().map(row).collect()
     }
 
     /// Asks every connection, and every one still to come, to write what is queued and to close.

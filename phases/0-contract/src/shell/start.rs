@@ -14,7 +14,9 @@ use super::sockets::{Listed, Sockets};
 use super::stop::{self, Signals, Stop};
 use super::upgrade::Upgrades;
 use super::{http, panics, public};
-use crate::{CloseCode, Config, Node, Protocol, Serve, Stats};
+use crate::authenticate::{Anybody, Authenticate, Jwt};
+use crate::gateway::{Gateway, Overdue, Seams};
+use crate::{CloseCode, Config, MessageIds, Node, Protocol, Serve, Stats};
 
 /// The status for anything that is wrong before the node serves: flags, environment, addresses.
 const USAGE: u8 = 2;
@@ -24,7 +26,15 @@ pub struct Parts {
     /// Runs the connections.
     pub serve: Arc<dyn Serve>,
     /// Receives their frames.
-    pub protocol: Arc<dyn Protocol>,
+    pub speaks: Speaks,
+}
+
+/// What a node does with frames.
+pub enum Speaks {
+    /// A protocol of the phase's own: phase 1.
+    Own(Arc<dyn Protocol>),
+    /// The gateway protocol, on these seams: every later phase.
+    Gateway(Seams),
 }
 
 /// Runs a node until a signal stops it; `parts` is called once, with the flags. A phase's `main` is this and no more.
@@ -41,12 +51,14 @@ pub fn run(parts: impl FnOnce(&Config) -> Parts) -> ExitCode {
     }
     raise_file_limit();
     let parts = parts(&config);
-    let started = tokio::runtime::Runtime::new().map_err(|error| format!("cannot start the runtime: {error}")).and_then(|runtime| {
-        let ended = runtime.block_on(serve_until_stopped(config, parts));
-        // A task that never yields would hold up an orderly shutdown of the runtime for ever.
-        runtime.shutdown_background();
-        ended
-    });
+    let started = tokio::runtime::Runtime::new()
+        .map_err(|error| format!("cannot start the runtime: {error}"))
+        .and_then(|runtime| {
+            let ended = runtime.block_on(serve_until_stopped(config, parts));
+            // A task that never yields would hold up an orderly shutdown of the runtime for ever.
+            runtime.shutdown_background();
+            ended
+        });
     match started {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
@@ -69,7 +81,9 @@ async fn serve_until_stopped(config: Config, parts: Parts) -> Result<(), String>
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => format!("{address} is in use by another process: stop it, or choose another port"),
+        std::io::ErrorKind::AddrInUse => {
+            format!("{address} is in use by another process: stop it, or choose another port")
+        }
         _ => format!("cannot listen on {address}: {error}"),
     })
 }
@@ -81,6 +95,8 @@ fn bound(listener: &TcpListener) -> String {
 struct Shell {
     node: Arc<Node>,
     serve: Arc<dyn Serve>,
+    seams: Option<Seams>,
+    ids: Arc<MessageIds>,
     sockets: Sockets,
     stop: Stop,
     requests: TaskTracker,
@@ -89,11 +105,15 @@ struct Shell {
 
 impl Shell {
     fn new(config: Config, parts: Parts) -> Self {
-        let sockets = Sockets::default();
-        let protocol = Arc::new(Listed { sockets: sockets.clone(), inner: parts.protocol });
-        let node = Arc::new(Node { config, stats: Stats::default(), protocol });
+        let (sockets, stats, ids) = (Sockets::default(), Arc::<Stats>::default(), Arc::new(MessageIds::new()));
+        let (inner, seams): (Arc<dyn Protocol>, _) = match parts.speaks {
+            Speaks::Own(protocol) => (protocol, None),
+            Speaks::Gateway(seams) => (gateway(&config, &stats, &ids, seams.clone()), Some(seams)),
+        };
+        let protocol = Arc::new(Listed { sockets: sockets.clone(), inner });
+        let node = Arc::new(Node { config, stats, protocol });
         let (requests, connections) = (TaskTracker::new(), TaskTracker::new());
-        Self { node, serve: parts.serve, sockets, stop: Stop::default(), requests, connections }
+        Self { node, serve: parts.serve, seams, ids, sockets, stop: Stop::default(), requests, connections }
     }
 
     fn serve(&self, listener: TcpListener, admin_listener: TcpListener) {
@@ -104,9 +124,20 @@ impl Shell {
             connections: self.connections.clone(),
             last_conn: AtomicU64::new(0),
         };
-        let admin = Admin { node: self.node.clone(), sockets: self.sockets.clone(), stop: self.stop.clone() };
-        for (listener, routes) in [(listener, public::routes(Arc::new(upgrades))), (admin_listener, admin::routes(Arc::new(admin)))] {
+        let admin = Admin {
+            node: self.node.clone(),
+            sockets: self.sockets.clone(),
+            stop: self.stop.clone(),
+            seams: self.seams.clone(),
+            ids: self.ids.clone(),
+        };
+        for (listener, routes) in
+            [(listener, public::routes(Arc::new(upgrades))), (admin_listener, admin::routes(Arc::new(admin)))]
+        {
             tokio::spawn(http::serve(listener, routes, self.stop.token(), self.requests.clone()));
+        }
+        if let Some(seams) = &self.seams {
+            tokio::spawn(sweep(seams.clone(), self.sockets.clone(), self.node.clone()));
         }
         tokio::spawn(close_when_drained(self.sockets.clone(), self.stop.clone(), self.node.config.drain));
     }
@@ -121,6 +152,31 @@ impl Shell {
         let all_gone = async { tokio::join!(self.connections.wait(), self.requests.wait()) };
         if tokio::time::timeout(self.node.config.drain, all_gone).await.is_err() {
             tracing::warn!(connections = self.connections.len(), "cut off at the drain deadline");
+        }
+    }
+}
+
+/// The gateway protocol with what it needs of the node, and somebody to look after what it waits for.
+fn gateway(config: &Config, stats: &Arc<Stats>, ids: &Arc<MessageIds>, seams: Seams) -> Arc<Gateway> {
+    let authenticate: Arc<dyn Authenticate> = match &config.token_key {
+        Some(key) => Arc::new(Jwt::new(key.as_bytes())),
+        None => Arc::new(Anybody),
+    };
+    let overdue = Overdue::default();
+    tokio::spawn(overdue.clone().run(config.deliver_timeout, config.heartbeat));
+    Arc::new(Gateway { seams, authenticate, ids: ids.clone(), stats: stats.clone(), overdue })
+}
+
+/// Counts registrations that nothing stands behind. A connection leaves the table of sockets only after its registration has
+/// ended, so whatever is found is a bug, and no race.
+async fn sweep(seams: Seams, sockets: Sockets, node: Arc<Node>) {
+    let mut rounds = tokio::time::interval(node.config.sweep);
+    loop {
+        rounds.tick().await;
+        let swept = seams.presence.sweep(&|conn| sockets.is_open(conn));
+        node.stats.registry.swept.add(swept as u64);
+        if swept > 0 {
+            tracing::error!(swept, "registrations had outlived their connections");
         }
     }
 }

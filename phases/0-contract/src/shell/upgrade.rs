@@ -34,7 +34,12 @@ pub struct Upgrades {
 /// `GET /ws`.
 pub async fn upgrade(State(upgrades): State<Arc<Upgrades>>, mut request: Request) -> Response {
     if upgrades.stop.is_draining() {
-        return ApiError::passing(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "this node is draining").into_response();
+        return ApiError::passing(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "this node is draining")
+            .into_response();
+    }
+    if !is_welcome(request.headers().get(header::ORIGIN), &upgrades.node.config.origin) {
+        return ApiError::permanent(StatusCode::FORBIDDEN, "unauthorized", "pages of this origin may not connect")
+            .into_response();
     }
     let mut response = match create_response_with_body(&request, Body::empty) {
         Ok(response) => response,
@@ -92,14 +97,23 @@ impl Drop for Open<'_> {
     }
 }
 
+/// Only browsers send an Origin, and they do not let a page lie about it. Whoever sends none is no page.
+fn is_welcome(origin: Option<&HeaderValue>, welcome: &[String]) -> bool {
+    origin.is_none_or(|origin| welcome.is_empty() || welcome.iter().any(|welcome| origin == welcome.as_str()))
+}
+
 fn offers_subprotocol(headers: &HeaderMap) -> bool {
     let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
-    offers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|offer| offer.trim() == SUBPROTOCOL)
+    offers
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|offer| offer.trim() == SUBPROTOCOL)
 }
 
 fn refuse(why: &str) -> Response {
     let message = format!("this is a WebSocket endpoint: {why}");
     let error = ApiError::permanent(StatusCode::UPGRADE_REQUIRED, "malformed", message);
-    let headers = [(header::UPGRADE, "websocket"), (header::CONNECTION, "upgrade"), (header::SEC_WEBSOCKET_VERSION, "13")];
+    let headers =
+        [(header::UPGRADE, "websocket"), (header::CONNECTION, "upgrade"), (header::SEC_WEBSOCKET_VERSION, "13")];
     (headers, error).into_response()
 }
