@@ -26,7 +26,7 @@ struct Figures {
 /// Measures the floor and the node in turn, `rounds` times, and prints medians.
 pub async fn run(binary: &Path, rounds: usize, seconds: u64) -> Result<()> {
     let own = std::env::current_exe()?;
-    let floor = Subject::start(&own, &["floor"]).await?;
+    let floor = Subject::start(&own, &["floor", "echo"]).await?;
     let node = Subject::start(binary, &["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).await?;
     let (mut of_floor, mut of_node) = (Vec::new(), Vec::new());
     for round in 1..=rounds {

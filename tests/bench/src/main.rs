@@ -2,13 +2,15 @@
 //!
 //! Generator and server share the machine, so absolute figures say little and ratios a lot.
 //!
-//! - [`idle`]: memory per idle socket. [`echo`]: throughput, delay and CPU per message.
-//! - [`floor`]: the least server that does the same. [`subject`]: what is measured. [`median`]: what is printed.
+//! - [`idle`]: memory per idle socket. [`echo`]: echoes. [`route`]: messages from user to user, beside other routers.
+//! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`dialect`]: adapters for routers. [`median`]: what is printed.
 
+mod dialect;
 mod echo;
 mod floor;
 mod idle;
 mod median;
+mod route;
 mod subject;
 
 use std::path::PathBuf;
@@ -45,12 +47,24 @@ enum Bench {
         #[arg(long, default_value_t = 2)]
         seconds: u64,
     },
-    /// The floor itself: started by the benchmarks
+    /// Messages from user to user: throughput with 32 outstanding, delay at 5,000 a second, CPU, connects, memory; beside the
+    /// floor and beside NATS where it is installed
+    Route {
+        /// The node to measure
+        #[arg(long)]
+        bin: PathBuf,
+        /// How many rounds; each measures all routers, in turn
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Seconds a measurement
+        #[arg(long, default_value_t = 2)]
+        seconds: u64,
+    },
+    /// A floor itself: started by the benchmarks
     #[command(hide = true)]
     Floor {
-        /// What every node is given and the floor has no use for
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        _flags: Vec<String>,
+        /// Which
+        floor: floor::Floor,
     },
 }
 
@@ -59,6 +73,7 @@ async fn main() -> anyhow::Result<()> {
     match Cli::parse().bench {
         Bench::Idle { bin, sockets } => idle::run(&bin, sockets).await,
         Bench::Echo { bin, rounds, seconds } => echo::run(&bin, rounds, seconds).await,
-        Bench::Floor { _flags } => floor::serve().await,
+        Bench::Route { bin, rounds, seconds } => route::run(&bin, rounds, seconds).await,
+        Bench::Floor { floor } => floor::serve(floor).await,
     }
 }

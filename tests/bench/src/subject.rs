@@ -1,18 +1,26 @@
 //! What is measured: a process that speaks the wire.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use checks::harness::process::Process;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-/// A running server.
+use crate::dialect::{Dialect, Router, free_port};
+
+/// How long a server may take until it accepts connections.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running server. Dropping it kills it.
 pub struct Subject {
     process: Process,
     address: SocketAddr,
+    path: &'static str,
+    _config: Option<ConfigFile>,
 }
 
 impl Subject {
@@ -21,14 +29,44 @@ impl Subject {
         let process = Process::start(binary, args).with_context(|| format!("cannot start {}", binary.display()))?;
         let ready = process.ready().await.context("it ended without a ready line")?;
         let address = ready.address("ws").context("its ready line names no ws=")?;
-        Ok(Self { process, address })
+        Ok(Self { process, address, path: "/ws", _config: None })
+    }
+
+    /// Starts a router, whichever it is.
+    pub async fn launch(router: &Router) -> Result<Self> {
+        let (binary, args) = router.command();
+        match router.dialect {
+            Dialect::Gateway => {
+                let args: Vec<&str> = args.iter().map(String::as_str).collect();
+                Self::start(binary, &args).await
+            }
+            Dialect::Nats => Self::nats(binary).await,
+        }
+    }
+
+    /// NATS cannot choose a port for its WebSocket listener and say which, and takes its settings from a file only.
+    async fn nats(binary: &Path) -> Result<Self> {
+        let address: SocketAddr = ([127, 0, 0, 1], free_port()?).into();
+        let config = ConfigFile::write(&format!(
+            "listen: 127.0.0.1:{}\nwebsocket {{ listen: \"{address}\", no_tls: true, compression: false }}\n",
+            free_port()?
+        ))?;
+        let process =
+            Process::start(binary, &["--config".as_ref(), config.0.as_os_str()]).context("cannot start NATS")?;
+        let started = Self { process, address, path: "/", _config: Some(config) };
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(error) = started.connect().await {
+            ensure!(Instant::now() < deadline, "NATS does not serve: {error}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(started)
     }
 
     /// A WebSocket client of it.
     pub async fn connect(&self) -> Result<WebSocketStream<TcpStream>> {
         let stream = TcpStream::connect(self.address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
-        let url = format!("ws://{}/ws", self.address);
+        let url = format!("ws://{}{}", self.address, self.path);
         let config = WebSocketConfig::default().read_buffer_size(4096);
         let (ws, _) = client_async_with_config(url, stream, Some(config)).await.context("refused the upgrade")?;
         Ok(ws)
@@ -47,5 +85,23 @@ impl Subject {
         let fields = stat.rsplit_once(") ")?.1.split(' ').skip(11).take(2);
         let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
         Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+}
+
+/// A file that is gone when this is dropped.
+struct ConfigFile(PathBuf);
+
+impl ConfigFile {
+    fn write(text: &str) -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("bench-{}.conf", std::process::id()));
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for ConfigFile {
+    fn drop(&mut self) {
+        // It lies in the folder for temporary files, where one more does no harm.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
