@@ -11,6 +11,7 @@ pub mod check;
 pub mod harness;
 pub mod observed;
 pub mod phase1;
+pub mod phase2;
 pub mod report;
 pub mod run;
 
@@ -21,4 +22,4 @@ pub use report::{CheckReport, Event, Failed, NodeReport, Outcome, Panic, Todo};
 pub use run::{Options, Subject, run};
 
 /// The phases that have checks, in order.
-pub const PHASES: &[&Phase] = &[&phase1::PHASE];
+pub const PHASES: &[&Phase] = &[&phase1::PHASE, &phase2::PHASE];

@@ -106,6 +106,48 @@ observations! {
     WrongExitStatus = "wrong-exit-status",
     /// A node that is stopping took a new connection.
     AcceptedWhileStopping = "accepted-while-stopping",
+    /// A user who has registered is said not to be there.
+    UserNotFound = "user-not-found",
+    /// A user whose connections have all gone is still said to be there.
+    GhostUser = "ghost-user",
+    /// Of several connections of a user, not all are known.
+    DeviceForgotten = "device-forgotten",
+    /// The end of an older connection took a newer one's registration with it.
+    NewerConnectionErased = "newer-connection-erased",
+    /// The end of one connection took the registration of another one of the same user with it.
+    OtherDeviceErased = "other-device-erased",
+    /// The sweep found registrations that nobody had ended.
+    LeftForTheSweep = "left-for-the-sweep",
+    /// A message arrived at somebody it was not meant for.
+    Misdelivered = "misdelivered",
+    /// A message was answered as written, and did not arrive.
+    MessageLost = "message-lost",
+    /// A message arrived more than once at one connection.
+    DeliveredTwice = "delivered-twice",
+    /// A message did not arrive in the order in which it was sent.
+    OutOfOrder = "out-of-order",
+    /// A payload was changed on its way.
+    WrongPayload = "wrong-payload",
+    /// A message does not say who sent it, or says somebody else.
+    WrongSender = "wrong-sender",
+    /// One message has different ids, or two messages have the same.
+    WrongId = "wrong-id",
+    /// A connection that has registered is treated as one that has not.
+    SenderUnknown = "sender-unknown",
+    /// The sender was told that a message was written which was not.
+    ToldTooEarly = "told-too-early",
+    /// The sender was not told what became of a message.
+    NeverTold = "never-told",
+    /// The sender was told more than once.
+    ToldTwice = "told-twice",
+    /// The sender had to wait for an answer that was known at once.
+    ToldTooLate = "told-too-late",
+    /// A mailbox without room was told as a connection that has gone.
+    FullToldAsGone = "full-told-as-gone",
+    /// A message that one of the user's connections took was told as refused.
+    RefusedThoughTaken = "refused-though-taken",
+    /// A connection that has a name was given another one.
+    NameReplaced = "name-replaced",
 }
 
 impl fmt::Display for Observed {

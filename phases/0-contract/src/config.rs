@@ -24,11 +24,11 @@ pub struct Config {
     pub admin: SocketAddr,
 
     /// Bearer token that the admin listener asks for
-    #[arg(long, env = "ROUTER_ADMIN_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "ROUTER_ADMIN_TOKEN", hide_env_values = true, value_parser = secret)]
     pub admin_token: Option<String>,
 
     /// Key of the tokens (JWT, HS256) that a client registers with [default: anybody may be anybody]
-    #[arg(long, env = "ROUTER_TOKEN_KEY", hide_env_values = true)]
+    #[arg(long, env = "ROUTER_TOKEN_KEY", hide_env_values = true, value_parser = secret)]
     pub token_key: Option<String>,
 
     /// Origins whose pages may connect; repeat it, or use commas [default: any]
@@ -114,11 +114,21 @@ impl Config {
         if self.sweep.is_zero() {
             return Err("--sweep must be longer than nothing".into());
         }
-        if self.mailbox_bytes < self.max_message {
-            return Err("--mailbox-bytes must hold at least one message of --max-message bytes".into());
+        if self.mailbox_bytes < self.max_message + ENVELOPE {
+            return Err(format!(
+                "--mailbox-bytes must be at least --max-message and {ENVELOPE}, or a message of that size never fits"
+            ));
         }
         Ok(())
     }
+}
+
+/// What a message may gain on its way: its id, and the sender's name with every character escaped.
+const ENVELOPE: usize = 1024;
+
+/// An empty secret is a mistake in somebody's deployment, and no secret.
+fn secret(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("it must not be empty".into()) } else { Ok(text.into()) }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

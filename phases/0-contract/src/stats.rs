@@ -98,7 +98,7 @@ counters! {
         /// Registrations without a connection, found by the sweep: must stay 0.
         swept: counter,
     }
-    /// Frames on their way to clients, counted per socket.
+    /// Frames on their way to clients: `queued` and `written` once a socket, the rest once a message, by whoever tells its sender.
     messages: Messages {
         /// Put into a mailbox.
         queued: counter,

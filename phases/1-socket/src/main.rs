@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use contract::Parts;
+use contract::{Parts, Speaks};
 
 fn main() -> ExitCode {
-    contract::run(|_config| Parts { serve: Arc::new(socket::Sockets), protocol: Arc::new(socket::Echo) })
+    contract::run(|_config| Parts { serve: Arc::new(socket::Sockets), speaks: Speaks::Own(Arc::new(socket::Echo)) })
 }

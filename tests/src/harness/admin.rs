@@ -44,6 +44,9 @@ pub struct Answer {
 pub struct Socket {
     /// The connection's id.
     pub conn: String,
+    /// Who is behind it, once it has registered; from phase 2 on.
+    #[serde(default)]
+    pub user: Option<String>,
     /// Frames in its mailbox.
     pub queued: u64,
     /// Frames handed to the kernel so far.
@@ -56,6 +59,11 @@ impl Admin {
         Self { node: node.to_owned(), story: story.clone(), address }
     }
 
+    /// The same door, with another story.
+    pub fn told_in(&self, story: &Story) -> Self {
+        Self { story: story.clone(), ..self.clone() }
+    }
+
     /// `GET path`, recorded.
     ///
     /// # Errors
@@ -63,7 +71,7 @@ impl Admin {
     /// `ConnectFailed` or `NothingArrived`.
     pub async fn get(&self, path: &str) -> Result<Answer, Failure> {
         self.story.record(ASKER, &self.node, format!("GET {path}"));
-        let answer = self.ask("GET", path, None, Bytes::new()).await;
+        let answer = self.ask("GET", path, &[], Bytes::new()).await;
         self.record_answer(answer)
     }
 
@@ -73,7 +81,7 @@ impl Admin {
     ///
     /// `ConnectFailed` or `NothingArrived`.
     pub async fn peek(&self, path: &str) -> Result<Answer, Failure> {
-        self.ask("GET", path, None, Bytes::new()).await
+        self.ask("GET", path, &[], Bytes::new()).await
     }
 
     /// `POST path` with a text body, recorded.
@@ -83,7 +91,7 @@ impl Admin {
     /// `ConnectFailed` or `NothingArrived`.
     pub async fn post(&self, path: &str, text: &str) -> Result<Answer, Failure> {
         self.story.record(ASKER, &self.node, format!("POST {path} {}", show_text(text)));
-        let answer = self.ask("POST", path, None, Bytes::copy_from_slice(text.as_bytes())).await;
+        let answer = self.ask("POST", path, &[], Bytes::copy_from_slice(text.as_bytes())).await;
         self.record_answer(answer)
     }
 
@@ -94,7 +102,25 @@ impl Admin {
     /// `ConnectFailed` or `NothingArrived`.
     pub async fn post_binary(&self, path: &str, bytes: Bytes) -> Result<Answer, Failure> {
         self.story.record(ASKER, &self.node, format!("POST {path} {}", show_binary(&bytes)));
-        let answer = self.ask("POST", path, Some("application/octet-stream"), bytes).await;
+        let answer = self.ask("POST", path, &[("content-type", "application/octet-stream")], bytes).await;
+        self.record_answer(answer)
+    }
+
+    /// A request with headers of its own, recorded with those.
+    ///
+    /// # Errors
+    ///
+    /// `ConnectFailed` or `NothingArrived`.
+    pub async fn with_headers(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, Failure> {
+        let told: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        self.story.record(ASKER, &self.node, format!("{method} {path}, {}", told.join(", ")));
+        let answer = self.ask(method, path, headers, body.into()).await;
         self.record_answer(answer)
     }
 
@@ -104,7 +130,7 @@ impl Admin {
     ///
     /// `ConnectFailed` or `NothingArrived`.
     pub async fn post_quietly(&self, path: &str, body: Bytes) -> Result<Answer, Failure> {
-        self.ask("POST", path, None, body).await
+        self.ask("POST", path, &[], body).await
     }
 
     /// The rows of `GET /sockets`, unrecorded.
@@ -158,9 +184,9 @@ impl Admin {
         answer
     }
 
-    async fn ask(&self, method: &str, path: &str, kind: Option<&str>, body: Bytes) -> Result<Answer, Failure> {
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Answer, Failure> {
         let request = Request::builder().method(method).uri(path).header("host", self.address.to_string());
-        let request = kind.into_iter().fold(request, |request, kind| request.header("content-type", kind));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let request = request
             .body(Full::new(body))
             .map_err(|error| Failure::new(Observed::WrongAnswer, format!("a path that can be asked for ({error})")))?;

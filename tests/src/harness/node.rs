@@ -33,6 +33,13 @@ impl Node {
         Self { name: name.to_owned(), story: story.clone(), process, ws, admin }
     }
 
+    /// The same node, but what is done through this handle is told nowhere: for crowds.
+    pub fn untold(&self) -> Self {
+        let story = Story::begin();
+        let admin = self.admin.told_in(&story);
+        Self { story, admin, ..self.clone() }
+    }
+
     /// Its process: signals and memory.
     pub fn process(&self) -> &Process {
         &self.process

@@ -81,6 +81,16 @@ impl Client {
         self.writing.send(Message::text(text)).await
     }
 
+    /// Sends a text message, which the story tells as `words`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_text`](Self::send_text).
+    pub async fn send_told(&mut self, text: &str, words: &str) -> Result<(), Failure> {
+        self.writing.record(words);
+        self.writing.send(Message::text(text)).await
+    }
+
     /// Sends a binary message.
     ///
     /// # Errors

@@ -12,7 +12,10 @@ pub use parse::{Hint, Key, Sheet, StepNote};
 use crate::project::folder_name;
 
 /// One line for each phase.
-const SHEETS: &[(&str, &str)] = &[("1-socket", include_str!("../../../tests/hints/1-socket.md"))];
+const SHEETS: &[(&str, &str)] = &[
+    ("1-socket", include_str!("../../../tests/hints/1-socket.md")),
+    ("2-registry", include_str!("../../../tests/hints/2-registry.md")),
+];
 
 /// Hints by observation alone, for every phase.
 const ANY_PHASE: &str = include_str!("../../../tests/hints/any-phase.md");

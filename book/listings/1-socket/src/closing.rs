@@ -49,6 +49,7 @@ impl Ended {
             Self::Invalid(_) => &closed.invalid,
             Self::Silent => &closed.silent,
             Self::Slow => &closed.slow,
+            Self::Asked(CloseCode::Policy) => &closed.expired,
             Self::Asked(_) => &closed.draining,
         };
         counter.increment();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::error::ApiError;
-use super::public::{health_route, not_found};
+use super::public::{health_route, not_found, wrong_method};
 use super::sockets::Sockets;
 use super::stop::Stop;
 use super::users;
@@ -44,6 +45,7 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/metrics", get(metrics))
         .route("/drain", post(drain))
         .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(admin.node.config.max_message))
         .layer(middleware::from_fn_with_state(admin.clone(), ask_for_token))
         .with_state(admin)
@@ -77,8 +79,8 @@ async fn stats(State(admin): State<Arc<Admin>>) -> Json<Value> {
     Json(admin.stats().to_json())
 }
 
-async fn metrics(State(admin): State<Arc<Admin>>) -> String {
-    admin.stats().to_prometheus()
+async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.stats().to_prometheus())
 }
 
 impl Admin {
@@ -95,11 +97,8 @@ async fn drain(State(admin): State<Arc<Admin>>) -> StatusCode {
     StatusCode::ACCEPTED
 }
 
-async fn push(
-    State(admin): State<Arc<Admin>>,
-    Path(conn): Path<String>,
-    request: Request,
-) -> Result<Response, ApiError> {
+async fn push(State(admin): State<Arc<Admin>>, conn: Named, request: Request) -> Result<Response, ApiError> {
+    let conn = name(conn)?;
     let gone = || ApiError::not_found(format!("no open connection {conn}"));
     let handle = ConnId::parse(&conn).and_then(|conn| admin.sockets.get(conn)).ok_or_else(gone)?;
     let frame = frame(request, &admin).await?;
@@ -123,6 +122,14 @@ async fn frame(request: Request, admin: &Admin) -> Result<Frame, ApiError> {
 
 fn text(body: Bytes) -> Option<Frame> {
     Utf8Bytes::try_from(body).ok().map(Frame::Text)
+}
+
+/// A part of the path that names something, percent-decoded; an error if that is not UTF-8.
+pub type Named = Result<Path<String>, PathRejection>;
+
+/// The name.
+pub fn name(named: Named) -> Result<String, ApiError> {
+    named.map(|Path(name)| name).map_err(|error| ApiError::of(Code::Malformed, error.body_text()))
 }
 
 /// Pushes and waits for the outcome; `None` when the connection has gone since it was looked up.

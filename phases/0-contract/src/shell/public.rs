@@ -15,7 +15,12 @@ use super::upgrade::{Upgrades, upgrade};
 /// Its routes.
 pub fn routes(upgrades: Arc<Upgrades>) -> Router {
     let health = health_route(upgrades.stop.clone());
-    Router::new().route("/ws", get(upgrade)).with_state(upgrades).merge(health).fallback(not_found)
+    Router::new()
+        .route("/ws", get(upgrade))
+        .with_state(upgrades)
+        .merge(health)
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
 }
 
 /// `GET /health`, which both listeners answer.
@@ -26,6 +31,11 @@ pub fn health_route(stop: Stop) -> Router {
 /// Any other path.
 pub async fn not_found() -> ApiError {
     ApiError::not_found("no such route")
+}
+
+/// A path that there is, asked in a way that there is not.
+pub async fn wrong_method() -> ApiError {
+    ApiError::permanent(StatusCode::METHOD_NOT_ALLOWED, "unsupported", "this route has another method")
 }
 
 fn health(stop: &Stop) -> Response {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -12,7 +12,7 @@ use axum::{Json, body};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::admin::{Admin, answer, awaited, within};
+use super::admin::{Admin, Named, answer, awaited, name, within};
 use super::error::ApiError;
 use crate::gateway::{Code, decode};
 use crate::message::{Message, Payload};
@@ -23,8 +23,8 @@ pub fn routes() -> Router<Arc<Admin>> {
     Router::new().route("/users/{id}", get(connections)).route("/users/{id}/messages", post(send))
 }
 
-async fn connections(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
-    let (user, seams) = (user(&id)?, seams(&admin)?);
+async fn connections(State(admin): State<Arc<Admin>>, id: Named) -> Result<Json<Value>, ApiError> {
+    let (user, seams) = (user(id)?, seams(&admin)?);
     let node = &admin.node.config.node;
     let rows = seams.presence.connections(&user).into_iter().map(|conn| json!({"node": node, "conn": conn}));
     let rows: Vec<_> = rows.collect();
@@ -34,8 +34,8 @@ async fn connections(State(admin): State<Arc<Admin>>, Path(id): Path<String>) ->
     Ok(Json(json!({"user": user, "connections": rows})))
 }
 
-async fn send(State(admin): State<Arc<Admin>>, Path(id): Path<String>, request: Request) -> Result<Response, ApiError> {
-    let (to, seams) = (user(&id)?, seams(&admin)?);
+async fn send(State(admin): State<Arc<Admin>>, id: Named, request: Request) -> Result<Response, ApiError> {
+    let (to, seams) = (user(id)?, seams(&admin)?);
     let id = message_id(&admin, request.headers(), &to)?;
     let payload = payload(request, admin.node.config.max_message).await?;
     let (completion, outcome) = awaited();
@@ -44,8 +44,8 @@ async fn send(State(admin): State<Arc<Admin>>, Path(id): Path<String>, request: 
     answer(outcome, &admin.node, json!({"id": id.to_string(), "outcome": "written"})).map(IntoResponse::into_response)
 }
 
-fn user(id: &str) -> Result<UserId, ApiError> {
-    UserId::parse(id)
+fn user(id: Named) -> Result<UserId, ApiError> {
+    UserId::parse(&name(id)?)
         .ok_or_else(|| ApiError::of(Code::Malformed, "a name has 1 to 128 bytes and no control characters"))
 }
 

@@ -1,0 +1,15 @@
+//! A node of phase 2.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use contract::{Parts, Seams, Speaks};
+use registry::Registry;
+
+fn main() -> ExitCode {
+    contract::run(|_config| {
+        let registry = Arc::new(Registry::default());
+        let seams = Seams { presence: registry.clone(), deliver: registry };
+        Parts { serve: Arc::new(socket::Sockets), speaks: Speaks::Gateway(seams) }
+    })
+}
