@@ -40,6 +40,10 @@ return number:
 bench name *options:
     @cargo tutor bench {{ name }} {{ options }}
 
+# For contributors: let clients that no one here wrote talk to a reference.
+clients *options:
+    @cargo tutor clients {{ options }}
+
 # For contributors: prove that the course teaches.
 verify *options:
     @cargo tutor verify {{ options }}

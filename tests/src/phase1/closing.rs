@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use super::flood::{Flood, Tally, label, push_until};
+use super::flood::{Flood, label, stall};
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
 use crate::harness::{Client, Failure, Judge, Node, PATIENCE, Peer, RawClient, Seen, World, ensure};
 
 /// The size of a message in a client's flood of its own.
-const FLOOD_BYTES: usize = 4000;
+const FLOOD_BYTES: usize = 2000;
 
 pub async fn everyone(world: &World) -> Result<(), Failure> {
     let node = world.node(&["--drain", "2s"]).await?;
@@ -33,7 +33,7 @@ pub async fn queued(world: &World) -> Result<(), Failure> {
     let node = world.node(&["--deliver-timeout", "50ms", "--drain", "2s"]).await?;
     let mut late = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
-    let tally = push_until(&node, &id, Tally::stalled).await?;
+    let tally = stall(&node, &id).await?;
     node.terminate();
     let (texts, end) = read_to_close(&mut late).await?;
     let arrived: HashSet<&str> = texts.iter().map(|text| label(text)).collect();
@@ -48,17 +48,17 @@ pub async fn queued(world: &World) -> Result<(), Failure> {
 }
 
 pub async fn busy(world: &World) -> Result<(), Failure> {
-    let node = world.node(&["--mailbox-messages", "64", "--deliver-timeout", "50ms", "--drain", "2s"]).await?;
+    let node = world.node(&["--mailbox-messages", "512", "--deliver-timeout", "50ms", "--drain", "2s"]).await?;
     let mut a = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
     let Some(mut flood) = Flood::start(&mut a, FLOOD_BYTES) else { return Ok(()) };
     a.record_sent("messages, and reads no echo");
-    flood.stuck().await;
-    node.push(&id, "last words").await?;
+    let last_words = leave_queued(&node, &id, &mut flood).await?;
     node.terminate();
     let (texts, end) = read_to_close(&mut a).await?;
     says_1001(&end).seen_as(Observed::ClosedWithoutCode, Observed::ResetInsteadOfClose)?;
-    ensure(texts.iter().any(|text| text == "last words"), Observed::QueuedFramesLost, "\"last words\", queued before")?;
+    let expected = format!("\"{last_words}\", queued before");
+    ensure(texts.contains(&last_words), Observed::QueuedFramesLost, expected)?;
     flood.stop();
     let (_, mut write) = timeout(PATIENCE, &mut flood.task)
         .await
@@ -71,6 +71,21 @@ pub async fn busy(world: &World) -> Result<(), Failure> {
     ensure(seen == Some(Seen::End), Observed::ResetInsteadOfClose, "the clean end of the connection")?;
     drop((a, write));
     node.exits(PATIENCE).await
+}
+
+/// Pushes a last message behind the echoes that wait for a client that does not read, and gives its text.
+async fn leave_queued(node: &Node, conn: &str, flood: &mut Flood) -> Result<String, Failure> {
+    let mut number = 1;
+    loop {
+        // More than a writer takes at a time, if it takes a hundred.
+        flood.stuck_behind(node, 200).await?;
+        let text = format!("last words {number}");
+        // Written at once, on a busy machine: then the client was not stuck yet.
+        if node.push(conn, &text).await?.status != 202 {
+            return Ok(text);
+        }
+        number += 1;
+    }
 }
 
 pub async fn stuck(world: &World) -> Result<(), Failure> {
@@ -103,7 +118,7 @@ async fn stopping(node: &Node) -> Result<(RawClient, Client), Failure> {
     let known = node.listed(&[]).await?;
     let deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[&known]).await?;
-    push_until(node, &id, Tally::stalled).await?;
+    stall(node, &id).await?;
     node.terminate();
     told.expect_close(1001).await?;
     Ok((deaf, told))
@@ -113,7 +128,7 @@ async fn stopping(node: &Node) -> Result<(RawClient, Client), Failure> {
 async fn stick(node: &Node) -> Result<RawClient, Failure> {
     let deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
-    push_until(node, &id, Tally::stalled).await?;
+    stall(node, &id).await?;
     Ok(deaf)
 }
 
