@@ -27,7 +27,7 @@ pub struct Config {
     #[arg(long, env = "ROUTER_ADMIN_TOKEN", hide_env_values = true)]
     pub admin_token: Option<String>,
 
-    /// Allow listeners that others can reach and that ask nobody who he is
+    /// Allow listeners that others can reach and that ask nobody who they are
     #[arg(long, env = "ROUTER_INSECURE")]
     pub insecure: bool,
 
@@ -51,7 +51,7 @@ pub struct Config {
     #[arg(long, env = "ROUTER_MAILBOX_BYTES", default_value_t = 1_048_576, value_parser = at_least_one)]
     pub mailbox_bytes: usize,
 
-    /// How long a sender waits to be told that his message was written
+    /// How long a sender waits to be told that a message was written
     #[arg(long, env = "ROUTER_DELIVER_TIMEOUT", value_parser = duration, default_value = "2s")]
     pub deliver_timeout: Duration,
 
