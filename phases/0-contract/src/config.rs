@@ -85,10 +85,16 @@ impl Config {
     pub fn check(&self) -> Result<(), String> {
         let exposed = |address: SocketAddr| !address.ip().is_loopback() && !self.insecure;
         if exposed(self.listen) {
-            return Err(format!("--listen {} can be reached by others, who need not say who they are: add --insecure if that is meant", self.listen));
+            return Err(format!(
+                "--listen {} can be reached by others, who need not say who they are: add --insecure if that is meant",
+                self.listen
+            ));
         }
         if exposed(self.admin) && self.admin_token.is_none() {
-            return Err(format!("--admin {} can be reached by others: set --admin-token, or add --insecure if that is meant", self.admin));
+            return Err(format!(
+                "--admin {} can be reached by others: set --admin-token, or add --insecure if that is meant",
+                self.admin
+            ));
         }
         if self.heartbeat.is_zero() || self.heartbeat_timeout <= self.heartbeat {
             return Err("--heartbeat-timeout must be longer than --heartbeat, and that longer than nothing".into());

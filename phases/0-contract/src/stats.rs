@@ -142,7 +142,9 @@ mod tests {
         let stats = Stats::default();
         stats.closed.slow.add(3);
         assert_eq!(stats.to_json()["closed"]["slow"], 3);
-        assert!(stats.to_prometheus().contains("# TYPE router_closed_slow_total counter\nrouter_closed_slow_total 3\n"));
+        assert!(
+            stats.to_prometheus().contains("# TYPE router_closed_slow_total counter\nrouter_closed_slow_total 3\n")
+        );
         assert!(stats.to_prometheus().contains("# HELP router_sockets_open Connections open now.\n"));
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::DefaultBodyLimit;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
@@ -10,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
-use axum::extract::DefaultBodyLimit;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -45,7 +45,8 @@ pub fn routes(admin: Arc<Admin>) -> Router {
 }
 
 async fn ask_for_token(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let given =
+        request.headers().get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     match &admin.node.config.admin_token {
         Some(token) if !given.is_some_and(|given| same(given, token.as_bytes())) => {
             let message = "send the header Authorization: Bearer, with the node's --admin-token";
@@ -70,7 +71,11 @@ async fn drain(State(admin): State<Arc<Admin>>) -> StatusCode {
     StatusCode::ACCEPTED
 }
 
-async fn push(State(admin): State<Arc<Admin>>, Path(conn): Path<String>, request: Request) -> Result<Response, ApiError> {
+async fn push(
+    State(admin): State<Arc<Admin>>,
+    Path(conn): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
     let gone = || ApiError::not_found(format!("no open connection {conn}"));
     let handle = ConnId::parse(&conn).and_then(|conn| admin.sockets.get(conn)).ok_or_else(gone)?;
     let frame = frame(request, &admin).await?;
@@ -83,7 +88,8 @@ async fn push(State(admin): State<Arc<Admin>>, Path(conn): Path<String>, request
 async fn frame(request: Request, admin: &Admin) -> Result<Frame, ApiError> {
     let binary = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/octet-stream");
     let limit = admin.node.config.max_message;
-    let too_large = |_| ApiError::permanent(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("at most {limit} bytes"));
+    let too_large =
+        |_| ApiError::permanent(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("at most {limit} bytes"));
     let body = axum::body::to_bytes(request.into_body(), limit).await.map_err(too_large)?;
     if binary {
         return Ok(Frame::Binary(body));
@@ -121,7 +127,11 @@ fn answer(outcome: Outcome, admin: &Admin) -> Result<Response, ApiError> {
         }
         Outcome::Unavailable => {
             messages.unavailable.increment();
-            Err(ApiError::passing(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the connection went before it was written"))
+            Err(ApiError::passing(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "the connection went before it was written",
+            ))
         }
         Outcome::Timeout => {
             messages.timeout.increment();

@@ -41,12 +41,14 @@ pub fn run(parts: impl FnOnce(&Config) -> Parts) -> ExitCode {
     }
     raise_file_limit();
     let parts = parts(&config);
-    let started = tokio::runtime::Runtime::new().map_err(|error| format!("cannot start the runtime: {error}")).and_then(|runtime| {
-        let ended = runtime.block_on(serve_until_stopped(config, parts));
-        // A task that never yields would hold up an orderly shutdown of the runtime for ever.
-        runtime.shutdown_background();
-        ended
-    });
+    let started = tokio::runtime::Runtime::new()
+        .map_err(|error| format!("cannot start the runtime: {error}"))
+        .and_then(|runtime| {
+            let ended = runtime.block_on(serve_until_stopped(config, parts));
+            // A task that never yields would hold up an orderly shutdown of the runtime for ever.
+            runtime.shutdown_background();
+            ended
+        });
     match started {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
@@ -69,7 +71,9 @@ async fn serve_until_stopped(config: Config, parts: Parts) -> Result<(), String>
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => format!("{address} is in use by another process: stop it, or choose another port"),
+        std::io::ErrorKind::AddrInUse => {
+            format!("{address} is in use by another process: stop it, or choose another port")
+        }
         _ => format!("cannot listen on {address}: {error}"),
     })
 }
@@ -105,7 +109,9 @@ impl Shell {
             last_conn: AtomicU64::new(0),
         };
         let admin = Admin { node: self.node.clone(), sockets: self.sockets.clone(), stop: self.stop.clone() };
-        for (listener, routes) in [(listener, public::routes(Arc::new(upgrades))), (admin_listener, admin::routes(Arc::new(admin)))] {
+        for (listener, routes) in
+            [(listener, public::routes(Arc::new(upgrades))), (admin_listener, admin::routes(Arc::new(admin)))]
+        {
             tokio::spawn(http::serve(listener, routes, self.stop.token(), self.requests.clone()));
         }
         tokio::spawn(close_when_drained(self.sockets.clone(), self.stop.clone(), self.node.config.drain));

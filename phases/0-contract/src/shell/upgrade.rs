@@ -34,7 +34,8 @@ pub struct Upgrades {
 /// `GET /ws`.
 pub async fn upgrade(State(upgrades): State<Arc<Upgrades>>, mut request: Request) -> Response {
     if upgrades.stop.is_draining() {
-        return ApiError::passing(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "this node is draining").into_response();
+        return ApiError::passing(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "this node is draining")
+            .into_response();
     }
     let mut response = match create_response_with_body(&request, Body::empty) {
         Ok(response) => response,
@@ -94,12 +95,16 @@ impl Drop for Open<'_> {
 
 fn offers_subprotocol(headers: &HeaderMap) -> bool {
     let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
-    offers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|offer| offer.trim() == SUBPROTOCOL)
+    offers
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|offer| offer.trim() == SUBPROTOCOL)
 }
 
 fn refuse(why: &str) -> Response {
     let message = format!("this is a WebSocket endpoint: {why}");
     let error = ApiError::permanent(StatusCode::UPGRADE_REQUIRED, "malformed", message);
-    let headers = [(header::UPGRADE, "websocket"), (header::CONNECTION, "upgrade"), (header::SEC_WEBSOCKET_VERSION, "13")];
+    let headers =
+        [(header::UPGRADE, "websocket"), (header::CONNECTION, "upgrade"), (header::SEC_WEBSOCKET_VERSION, "13")];
     (headers, error).into_response()
 }
