@@ -13,6 +13,9 @@ use crate::harness::{Client, Failure, Judge, Node, PATIENCE, Peer, RawClient, Se
 
 /// The size of a message in a client's flood of its own.
 const FLOOD_BYTES: usize = 2000;
+/// Messages that a client still sends when it has seen the Close: a node that has let go answers the first with a reset, which
+/// some later one runs into.
+const AFTER_THE_CLOSE: usize = 64;
 
 pub async fn everyone(world: &World) -> Result<(), Failure> {
     let node = world.node(&["--drain", "2s"]).await?;
@@ -59,6 +62,8 @@ pub async fn busy(world: &World) -> Result<(), Failure> {
     says_1001(&end).seen_as(Observed::ClosedWithoutCode, Observed::ResetInsteadOfClose)?;
     let expected = format!("\"{last_words}\", queued before");
     ensure(texts.contains(&last_words), Observed::QueuedFramesLost, expected)?;
+    let reads_on = flood.goes_on(AFTER_THE_CLOSE).await;
+    ensure(reads_on, Observed::ResetInsteadOfClose, "a node that reads on until the client's Close")?;
     flood.stop();
     let (_, mut write) = timeout(PATIENCE, &mut flood.task)
         .await

@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
-use crate::harness::{Answer, Failure, Node, RawClient};
+use crate::harness::{Answer, Failure, Node, PATIENCE, RawClient};
 
 /// Large, so that the kernel's own buffers are soon full; within the default `--max-message`.
 pub const PUSH_BYTES: usize = 60_000;
@@ -207,6 +207,13 @@ impl Flood {
             }
         }
         Ok(())
+    }
+
+    /// Whether so many more are taken, instead of being answered by a reset or by nobody.
+    pub async fn goes_on(&mut self, messages: usize) -> bool {
+        let wanted = (*self.sent.borrow() + messages).min(MESSAGES_AT_MOST);
+        let sent = timeout(PATIENCE, self.sent.wait_for(|sent| *sent >= wanted)).await;
+        sent.is_ok_and(|sent| sent.is_ok())
     }
 
     /// No message is begun after this.
