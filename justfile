@@ -36,9 +36,17 @@ borrow number:
 return number:
     @cargo tutor return {{ number }}
 
+# Talk through a node at the terminal: just chat alice
+chat name *options:
+    @cargo tutor chat {{ name }} {{ options }}
+
 # Measure the reference in release mode: just bench idle, just bench echo
 bench name *options:
     @cargo tutor bench {{ name }} {{ options }}
+
+# For contributors: let clients that no one here wrote talk to a reference.
+clients *options:
+    @cargo tutor clients {{ options }}
 
 # For contributors: prove that the course teaches.
 verify *options:

@@ -28,8 +28,6 @@ pub struct Step {
     pub title: &'static str,
     /// The file a learner edits for it, within the phase's folder.
     pub file: &'static str,
-    /// The slug of the step's marks in the reference: `step-1-2-SLUG…`.
-    pub slug: &'static str,
 }
 
 /// One black-box observation of a node.

@@ -4,10 +4,12 @@
 //! - [`report`]: what a run says.
 //! - [`observed`]: what a failed check has seen.
 //! - [`run`]: runs a phase's checks side by side.
+//! - [`client`]: a client that reconnects by itself.
 //! - [`harness`]: nodes, clients, faults and the story of a check.
 //! - [`phase1`] …: the checks, a module per phase; [`PHASES`] lists them.
 
 pub mod check;
+pub mod client;
 pub mod harness;
 pub mod observed;
 pub mod phase1;

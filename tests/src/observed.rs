@@ -68,6 +68,8 @@ observations! {
     WrongCount = "wrong-count",
     /// However much was pushed to a socket that does not read, nothing was refused.
     NeverOverloaded = "never-overloaded",
+    /// More waits in a mailbox than it is allowed to hold.
+    BeyondBound = "beyond-bound",
     /// A mailbox refused far less than it is allowed to hold.
     OverloadedTooSoon = "overloaded-too-soon",
     /// A message of exactly the allowed size was refused.

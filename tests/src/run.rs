@@ -107,6 +107,9 @@ async fn run_one(check: Check, step: String, binary: &Path, seed: u64) -> CheckR
     let world = World::new(binary, seed);
     let late = Failure::new(Observed::TookTooLong, format!("an end within {} s", check.limit.as_secs_f32()));
     let result = timeout(check.limit, (check.run)(&world)).await.unwrap_or(Err(late));
+    if matches!(result, Err(Failure::Failed { observed: Observed::NothingArrived, .. })) {
+        world.settle();
+    }
     let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let outcome = match result {
         Ok(()) => Outcome::Passed,

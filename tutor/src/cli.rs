@@ -1,5 +1,6 @@
 //! The arguments of `cargo tutor`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -37,6 +38,8 @@ pub enum Command {
     Return(PhaseNumber),
     /// Run a phase's checks at each save.
     Watch(PhaseNumber),
+    /// Talk through a node, from phase 2 on, at the terminal.
+    Chat(ChatArgs),
     /// Measure the reference in release mode, by the benchmark of this name.
     Bench(BenchArgs),
     /// For contributors: let clients that no one here wrote talk to a reference.
@@ -91,6 +94,19 @@ pub struct CompareArgs {
     /// Show the reference before your own code passes.
     #[arg(long)]
     pub spoil: bool,
+}
+
+/// Arguments of `chat`.
+#[derive(Debug, clap::Args)]
+pub struct ChatArgs {
+    /// The name to register.
+    pub name: String,
+    /// The node's public listener.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub node: SocketAddr,
+    /// The token that proves the name, where the node asks for one.
+    #[arg(long)]
+    pub token: Option<String>,
 }
 
 /// Arguments of `bench`.

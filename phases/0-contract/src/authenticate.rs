@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::UserId;
 
-/// Decides who may call himself what.
+/// Decides who may take which name.
 pub trait Authenticate: Send + Sync + 'static {
     /// Whether whoever brings `token` may register as `user`, and until when.
     ///

@@ -35,7 +35,7 @@ pub struct Config {
     #[arg(long, env = "ROUTER_ORIGIN", value_delimiter = ',')]
     pub origin: Vec<String>,
 
-    /// Allow listeners that others can reach and that ask nobody who he is
+    /// Allow listeners that others can reach and that ask nobody who they are
     #[arg(long, env = "ROUTER_INSECURE")]
     pub insecure: bool,
 
@@ -63,7 +63,7 @@ pub struct Config {
     #[arg(long, env = "ROUTER_MAILBOX_BYTES", default_value_t = 1_048_576, value_parser = at_least_one)]
     pub mailbox_bytes: usize,
 
-    /// How long a sender waits to be told that his message was written
+    /// How long a sender waits to be told that a message was written
     #[arg(long, env = "ROUTER_DELIVER_TIMEOUT", value_parser = duration, default_value = "2s")]
     pub deliver_timeout: Duration,
 

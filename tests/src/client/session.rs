@@ -160,7 +160,9 @@ fn event(frame: &Value, unanswered: &mut Unanswered) -> Option<Event> {
             payload: frame["payload"].clone(),
         }),
         "ok" => unanswered.answered(key).map(|message| Event::Written { to: message.to }),
-        "error" => unanswered.answered(key).map(|message| Event::Refused { to: message.to, code: text(&frame["code"]) }),
+        "error" => {
+            unanswered.answered(key).map(|message| Event::Refused { to: message.to, code: text(&frame["code"]) })
+        }
         _ => None,
     }
 }

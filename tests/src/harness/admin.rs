@@ -53,6 +53,12 @@ pub struct Socket {
     pub written: u64,
 }
 
+impl std::fmt::Display for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: queued {}, written {}", self.conn, self.queued, self.written)
+    }
+}
+
 impl Admin {
     /// A client for the listener at `address`.
     pub fn new(story: &Story, node: &str, address: SocketAddr) -> Self {

@@ -112,7 +112,9 @@ impl Node {
             wanted(&sockets).ok_or_else(|| Failure::new(observed, expected))
         };
         let found = eventually(PATIENCE, look).await;
-        self.admin.get("/sockets").await?;
+        self.admin.record_asked("GET /sockets");
+        let rows: Vec<_> = self.admin.sockets().await?.iter().map(Socket::to_string).collect();
+        self.admin.record_seen(if rows.is_empty() { "(no sockets)".to_owned() } else { rows.join("; ") });
         found
     }
 

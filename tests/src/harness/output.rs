@@ -59,8 +59,10 @@ pub struct Output {
     pub lines_before: u64,
     /// The first `todo!("step …")` that it ran into.
     pub todo: Option<Todo>,
-    /// The first panic that it logged.
+    /// The first panic that it logged, until `settled`.
     pub panic: Option<Panic>,
+    /// The check has failed without a panic: one that comes later is a consequence, such as a client's going.
+    pub settled: bool,
     /// Where std's own hook has announced a panic whose message is the next line.
     panicking_at: Option<String>,
 }
@@ -68,7 +70,9 @@ pub struct Output {
 impl Output {
     /// Keeps a line, and notes what it says about a panic.
     pub fn line(&mut self, line: &str) {
-        self.note_panic(line);
+        if !self.settled {
+            self.note_panic(line);
+        }
         if self.last_lines.len() == KEPT_LINES {
             self.last_lines.pop_front();
             self.lines_before += 1;

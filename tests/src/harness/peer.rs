@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::Observed;
 use crate::harness::failure::Failure;
@@ -38,6 +38,14 @@ impl Seen {
     /// Nothing can come after it.
     pub fn is_last(&self) -> bool {
         matches!(self, Self::End | Self::Reset | Self::Garbage(_))
+    }
+
+    /// What it means to someone who waited for `wanted`.
+    pub fn instead_of(&self, wanted: &Self) -> Observed {
+        match (self, wanted) {
+            (Self::Text(_), Self::Binary(_)) | (Self::Binary(_), Self::Text(_)) => Observed::WrongKind,
+            _ => self.instead_of_message(),
+        }
     }
 
     /// What it means to someone who waited for a message.
@@ -97,16 +105,32 @@ pub trait Peer: Send {
         }
     }
 
+    /// What comes next that is no Ping, or `None` after [`PATIENCE`], however many Pings came meanwhile. Recorded, with the Pings.
+    fn see_past_pings(&mut self) -> impl Future<Output = Option<Seen>> + Send {
+        async move {
+            let deadline = Instant::now() + PATIENCE;
+            let mut nothing = "nothing";
+            loop {
+                let Ok(seen) = timeout_at(deadline, self.next()).await else {
+                    self.record_seen(format!("({nothing} within {} ms)", PATIENCE.as_millis()));
+                    return None;
+                };
+                self.record_seen(seen.to_string());
+                if !matches!(seen, Seen::Ping(_)) {
+                    return Some(seen);
+                }
+                nothing = "nothing else";
+            }
+        }
+    }
+
     /// The next thing that is no Ping; a node may send those whenever it likes.
     fn expect(&mut self, wanted: Seen) -> impl Future<Output = Result<(), Failure>> + Send {
         async move {
-            loop {
-                match self.see(PATIENCE).await {
-                    Some(Seen::Ping(_)) => {}
-                    Some(seen) if seen == wanted => return Ok(()),
-                    Some(seen) => return Err(Failure::new(seen.instead_of_message(), wanted.to_string())),
-                    None => return Err(Failure::new(Observed::NothingArrived, wanted.to_string())),
-                }
+            match self.see_past_pings().await {
+                Some(seen) if seen == wanted => Ok(()),
+                Some(seen) => Err(Failure::new(seen.instead_of(&wanted), wanted.to_string())),
+                None => Err(Failure::new(Observed::NothingArrived, wanted.to_string())),
             }
         }
     }
@@ -125,17 +149,14 @@ pub trait Peer: Send {
     fn expect_close(&mut self, code: u16) -> impl Future<Output = Result<(), Failure>> + Send {
         async move {
             let expected = format!("Close {code}");
-            loop {
-                let observed = match self.see(PATIENCE).await {
-                    Some(Seen::Close(Some(seen))) if seen == code => return Ok(()),
-                    Some(Seen::Ping(_)) => continue,
-                    Some(Seen::Close(_)) => Observed::WrongCloseCode,
-                    Some(Seen::End | Seen::Reset) => Observed::ClosedWithoutCode,
-                    Some(_) => Observed::WrongAnswer,
-                    None => Observed::StillOpen,
-                };
-                return Err(Failure::new(observed, expected));
-            }
+            let observed = match self.see_past_pings().await {
+                Some(Seen::Close(Some(seen))) if seen == code => return Ok(()),
+                Some(Seen::Close(_)) => Observed::WrongCloseCode,
+                Some(Seen::End | Seen::Reset) => Observed::ClosedWithoutCode,
+                Some(_) => Observed::WrongAnswer,
+                None => Observed::StillOpen,
+            };
+            Err(Failure::new(observed, expected))
         }
     }
 

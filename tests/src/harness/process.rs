@@ -96,6 +96,11 @@ impl Process {
         self.exit_status().is_some() && !self.asked.load(Ordering::Relaxed)
     }
 
+    /// From now on panics explain nothing any more.
+    pub fn settle(&self) {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).settled = true;
+    }
+
     /// Its process id, which is its group's as well.
     pub fn id(&self) -> i32 {
         self.group

@@ -79,6 +79,15 @@ impl RawClient {
         self.send(&Frame::client(frame::TEXT, text), &Seen::Text(text.to_owned()).to_string()).await
     }
 
+    /// Sends a frame without recording it, for floods.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_quietly(&mut self, frame: &Frame) -> Result<(), Failure> {
+        self.write_all(&frame.encode()).await
+    }
+
     /// Sends any bytes, recorded as `text`.
     ///
     /// # Errors
@@ -86,6 +95,10 @@ impl RawClient {
     /// As [`send`](Self::send).
     pub async fn send_bytes(&mut self, bytes: &[u8], text: &str) -> Result<(), Failure> {
         self.story.record(&self.name, &self.node, text);
+        self.write_all(bytes).await
+    }
+
+    async fn write_all(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let Some(write) = &mut self.write else { return Ok(()) };
         match timeout(PATIENCE, write.write_all(bytes)).await {
             Ok(Ok(()) | Err(_)) => Ok(()),

@@ -95,6 +95,12 @@ impl World {
         Failed { observed, expected, story: self.story.events(), nodes }
     }
 
+    /// Nothing came, and no node has panicked so far: what panics from now on does so because the check has ended, and its
+    /// clients with it.
+    pub fn settle(&self) {
+        self.processes().iter().for_each(|process| process.settle());
+    }
+
     /// Kills all nodes and waits until they are gone.
     pub async fn end(&self) {
         let processes = self.processes();

@@ -4,15 +4,18 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::flood::{Flood, Tally, label, push_until};
+use super::flood::{Flood, label, stall};
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
 use crate::harness::{Client, Failure, Judge, Node, PATIENCE, Peer, RawClient, Seen, World, ensure};
 
 /// The size of a message in a client's flood of its own.
-const FLOOD_BYTES: usize = 4000;
+const FLOOD_BYTES: usize = 2000;
+/// Messages that a client still sends when it has seen the Close: a node that has let go answers the first with a reset, which
+/// some later one runs into.
+const AFTER_THE_CLOSE: usize = 64;
 
 pub async fn everyone(world: &World) -> Result<(), Failure> {
     let node = world.node(&["--drain", "2s"]).await?;
@@ -33,8 +36,8 @@ pub async fn queued(world: &World) -> Result<(), Failure> {
     let node = world.node(&["--deliver-timeout", "50ms", "--drain", "2s"]).await?;
     let mut late = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
-    let tally = push_until(&node, &id, Tally::stalled).await?;
-    node.terminate();
+    let tally = stall(&node, &id).await?;
+    stop(&node).await;
     let (texts, end) = read_to_close(&mut late).await?;
     let arrived: HashSet<&str> = texts.iter().map(|text| label(text)).collect();
     let mut taken = tally.written.iter().chain(&tally.undecided);
@@ -48,17 +51,19 @@ pub async fn queued(world: &World) -> Result<(), Failure> {
 }
 
 pub async fn busy(world: &World) -> Result<(), Failure> {
-    let node = world.node(&["--mailbox-messages", "64", "--deliver-timeout", "50ms", "--drain", "2s"]).await?;
+    let node = world.node(&["--mailbox-messages", "512", "--deliver-timeout", "50ms", "--drain", "2s"]).await?;
     let mut a = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
     let Some(mut flood) = Flood::start(&mut a, FLOOD_BYTES) else { return Ok(()) };
     a.record_sent("messages, and reads no echo");
-    flood.stuck().await;
-    node.push(&id, "last words").await?;
-    node.terminate();
+    let last_words = leave_queued(&node, &id, &mut flood).await?;
+    stop(&node).await;
     let (texts, end) = read_to_close(&mut a).await?;
     says_1001(&end).seen_as(Observed::ClosedWithoutCode, Observed::ResetInsteadOfClose)?;
-    ensure(texts.iter().any(|text| text == "last words"), Observed::QueuedFramesLost, "\"last words\", queued before")?;
+    let expected = format!("\"{last_words}\", queued before");
+    ensure(texts.contains(&last_words), Observed::QueuedFramesLost, expected)?;
+    let reads_on = flood.goes_on(AFTER_THE_CLOSE).await;
+    ensure(reads_on, Observed::ResetInsteadOfClose, "a node that reads on until the client's Close")?;
     flood.stop();
     let (_, mut write) = timeout(PATIENCE, &mut flood.task)
         .await
@@ -71,6 +76,28 @@ pub async fn busy(world: &World) -> Result<(), Failure> {
     ensure(seen == Some(Seen::End), Observed::ResetInsteadOfClose, "the clean end of the connection")?;
     drop((a, write));
     node.exits(PATIENCE).await
+}
+
+/// Asks it to stop, and waits until it does: on a busy machine the signal comes later than what the client does next.
+async fn stop(node: &Node) {
+    node.terminate();
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline && node.public().peek("/health").await.is_ok_and(|answer| answer.status == 200) {}
+}
+
+/// Pushes a last message behind the echoes that wait for a client that does not read, and gives its text.
+async fn leave_queued(node: &Node, conn: &str, flood: &mut Flood) -> Result<String, Failure> {
+    let mut number = 1;
+    loop {
+        // More than a writer takes at a time, if it takes a hundred.
+        flood.stuck_behind(node, 200).await?;
+        let text = format!("last words {number}");
+        // Written at once, on a busy machine: then the client was not stuck yet.
+        if node.push(conn, &text).await?.status != 202 {
+            return Ok(text);
+        }
+        number += 1;
+    }
 }
 
 pub async fn stuck(world: &World) -> Result<(), Failure> {
@@ -103,7 +130,7 @@ async fn stopping(node: &Node) -> Result<(RawClient, Client), Failure> {
     let known = node.listed(&[]).await?;
     let deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[&known]).await?;
-    push_until(node, &id, Tally::stalled).await?;
+    stall(node, &id).await?;
     node.terminate();
     told.expect_close(1001).await?;
     Ok((deaf, told))
@@ -113,7 +140,7 @@ async fn stopping(node: &Node) -> Result<(RawClient, Client), Failure> {
 async fn stick(node: &Node) -> Result<RawClient, Failure> {
     let deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
-    push_until(node, &id, Tally::stalled).await?;
+    stall(node, &id).await?;
     Ok(deaf)
 }
 

@@ -1,10 +1,14 @@
 //! Step 1.1: the loop echoes what comes.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
-use crate::harness::{Failure, Judge, Peer, Seen, World, ensure};
+use crate::harness::{Client, Failure, Judge, Peer, Seen, World, ensure};
+
+/// What went to a wrong client has arrived there long ago.
+const MISDIRECTED: Duration = Duration::from_millis(20);
 
 pub async fn text(world: &World) -> Result<(), Failure> {
     let node = world.node(&[]).await?;
@@ -85,8 +89,13 @@ pub async fn isolated(world: &World) -> Result<(), Failure> {
     for (name, client) in &mut clients {
         client.send_text(name).await?;
     }
-    for (name, client) in clients.iter_mut().rev() {
-        client.expect_text(name).await.seen_as(Observed::WrongAnswer, Observed::EchoMixedUp)?;
+    for at in (0..clients.len()).rev() {
+        let (name, client) = &mut clients[at];
+        let heard = client.expect_text(name).await.seen_as(Observed::WrongAnswer, Observed::EchoMixedUp);
+        if heard.as_ref().is_err_and(|failure| failure.observed() == Some(Observed::NothingArrived)) {
+            return Err(misdirected(&mut clients, at).await);
+        }
+        heard?;
     }
     // A second message would come behind a stray first one.
     for (_, client) in &mut clients {
@@ -94,6 +103,19 @@ pub async fn isolated(world: &World) -> Result<(), Failure> {
         client.expect_text("again").await.seen_as(Observed::WrongAnswer, Observed::EchoMixedUp)?;
     }
     Ok(())
+}
+
+/// Looks for what client `at` should have heard at the others.
+async fn misdirected(clients: &mut [(&str, Client)], at: usize) -> Failure {
+    let (missing, mut observed) = (clients[at].0, Observed::NothingArrived);
+    for (name, client) in clients.iter_mut().filter(|(name, _)| *name != missing) {
+        while let Some(Seen::Text(text)) = client.see(MISDIRECTED).await {
+            if text != *name {
+                observed = Observed::EchoMixedUp;
+            }
+        }
+    }
+    Failure::new(observed, format!("\"{missing}\" at {missing}, and nowhere else"))
 }
 
 pub async fn close(world: &World) -> Result<(), Failure> {

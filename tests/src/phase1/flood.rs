@@ -1,7 +1,7 @@
 //! Floods that fill a mailbox whose client does not read, and what became of each message.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
-use crate::harness::{Answer, Failure, Node, RawClient};
+use crate::harness::{Answer, Failure, Node, PATIENCE, RawClient};
 
 /// Large, so that the kernel's own buffers are soon full; within the default `--max-message`.
 pub const PUSH_BYTES: usize = 60_000;
@@ -22,6 +22,9 @@ pub const PUSH_BYTES: usize = 60_000;
 const AT_A_TIME: usize = 16;
 /// 18 MB: several times what a kernel keeps for a connection.
 const PUSHES_AT_MOST: usize = 300;
+
+/// No two pushes of a process have the same label.
+static LABELS: AtomicUsize = AtomicUsize::new(0);
 
 /// What became of the pushes of a flood, each by its label, the first word of its text.
 #[derive(Debug, Default)]
@@ -44,9 +47,22 @@ impl Tally {
         !self.undecided.is_empty() || self.overloaded + self.unavailable + self.gone > 0
     }
 
+    /// Some push found no room, and it was not a burst that the client's buffers have taken since.
+    pub fn full(&self) -> bool {
+        self.overloaded > 0 && !self.undecided.is_empty()
+    }
+
     /// How many the mailbox has taken.
     pub fn taken(&self) -> usize {
         self.written.len() + self.undecided.len()
+    }
+
+    fn absorb(&mut self, more: Self) {
+        self.written.extend(more.written);
+        self.undecided.extend(more.undecided);
+        self.overloaded += more.overloaded;
+        self.unavailable += more.unavailable;
+        self.gone += more.gone;
     }
 
     fn add(&mut self, label: String, answer: &Answer) -> Result<(), Failure> {
@@ -72,7 +88,7 @@ pub async fn push_until(node: &Node, conn: &str, enough: impl Fn(&Tally) -> bool
     node.admin().record_asked(format!("POST {path}, {PUSH_BYTES} bytes each, again and again"));
     let mut tally = Tally::default();
     let mut answers = FuturesUnordered::new();
-    let mut labels = (0..PUSHES_AT_MOST).map(|n| format!("push-{n}"));
+    let mut labels = (0..PUSHES_AT_MOST).map(|_| format!("push-{}", LABELS.fetch_add(1, Ordering::Relaxed)));
     let mut done = false;
     loop {
         while !done && answers.len() < AT_A_TIME {
@@ -86,6 +102,34 @@ pub async fn push_until(node: &Node, conn: &str, enough: impl Fn(&Tally) -> bool
     }
     node.admin().record_seen(describe(&tally));
     Ok(tally)
+}
+
+/// Pushes until the client's buffers are full and something waits in its mailbox, or until it is gone.
+///
+/// # Errors
+///
+/// As [`push_until`].
+pub async fn stall(node: &Node, conn: &str) -> Result<Tally, Failure> {
+    let mut tally = push_until(node, conn, Tally::stalled).await?;
+    // On a busy machine an answer may only have been late, and nothing is stuck.
+    while tally.gone + tally.unavailable == 0 && is_drained(node, conn).await? {
+        tally.absorb(push_until(node, conn, Tally::stalled).await?);
+    }
+    Ok(tally)
+}
+
+/// How many frames wait in the fullest mailbox, now; unrecorded.
+///
+/// # Errors
+///
+/// `WrongAnswer` if `/sockets` is not as the contract has it.
+pub async fn most_queued(node: &Node) -> Result<u64, Failure> {
+    Ok(node.admin().sockets().await?.iter().map(|row| row.queued).max().unwrap_or(0))
+}
+
+async fn is_drained(node: &Node, conn: &str) -> Result<bool, Failure> {
+    let rows = node.admin().sockets().await?;
+    Ok(rows.iter().any(|row| row.conn == conn && row.queued == 0))
 }
 
 async fn push(node: &Node, path: &str, label: String) -> (String, Result<Answer, Failure>) {
@@ -119,6 +163,9 @@ const MESSAGES_AT_MOST: usize = 20_000;
 /// A flood that has not moved for so long is taken to be stuck; if it was not, the check is easier, not wrong.
 const STUCK_AFTER: Duration = Duration::from_millis(30);
 
+/// How often a flood is given time to get stuck.
+const ROUNDS_AT_MOST: usize = 20;
+
 impl Flood {
     /// Starts it from a client that has not given its writing half away; each message has `bytes` bytes.
     pub fn start(client: &mut RawClient, bytes: usize) -> Option<Self> {
@@ -144,6 +191,29 @@ impl Flood {
     /// Waits until the node takes no more.
     pub async fn stuck(&mut self) {
         while let Ok(Ok(())) = timeout(STUCK_AFTER, self.sent.changed()).await {}
+    }
+
+    /// Waits until the node takes no more, and at least so many echoes wait in a mailbox: on a busy machine, a flood may stand
+    /// still for other reasons. A node that never gets there makes the check easier, not wrong.
+    ///
+    /// # Errors
+    ///
+    /// As [`most_queued`].
+    pub async fn stuck_behind(&mut self, node: &Node, echoes: u64) -> Result<(), Failure> {
+        for _ in 0..ROUNDS_AT_MOST {
+            self.stuck().await;
+            if most_queued(node).await? >= echoes {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether so many more are taken, instead of being answered by a reset or by nobody.
+    pub async fn goes_on(&mut self, messages: usize) -> bool {
+        let wanted = (*self.sent.borrow() + messages).min(MESSAGES_AT_MOST);
+        let sent = timeout(PATIENCE, self.sent.wait_for(|sent| *sent >= wanted)).await;
+        sent.is_ok_and(|sent| sent.is_ok())
     }
 
     /// No message is begun after this.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use futures_util::future::try_join4;
+use tokio::time::{Instant, sleep, timeout};
 
-use super::flood::{Tally, push_until};
+use super::flood::{Flood, Tally, push_until};
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
 use crate::harness::{Failure, Judge, Node, Peer, RawClient, Seen, Socket, World, ensure};
@@ -18,6 +19,10 @@ const TIMEOUT: Duration = Duration::from_millis(120);
 const KEPT: Duration = Duration::from_millis(220);
 /// A sign of life comes so often.
 const CHATTER: Duration = Duration::from_millis(15);
+/// The size of a message in a client's flood of its own.
+const FLOOD_BYTES: usize = 4000;
+/// Longer than that flood's timeout.
+const PAUSED: Duration = Duration::from_millis(300);
 /// What both the test and the node have to keep to, for a check to judge: half of the timeout.
 const PUNCTUAL: Duration = Duration::from_millis(60);
 
@@ -87,6 +92,41 @@ pub async fn ponging(world: &World) -> Result<(), Failure> {
     judged_when_punctual(&node, Sign::Pongs).await
 }
 
+pub async fn listener(world: &World) -> Result<(), Failure> {
+    let node = world.node(FAST).await?;
+    node.admin().record_asked("POST /sockets/…, again and again");
+    tokio::select! {
+        result = judged_when_punctual(&node, Sign::Pongs) => result,
+        // Several, so that there is no pause between two of them.
+        failure = try_join4(push_on(&node), push_on(&node), push_on(&node), push_on(&node)) => failure.map(|_| ()),
+    }
+}
+
+/// Pushes to whoever is there, without end.
+async fn push_on(node: &Node) -> Result<(), Failure> {
+    loop {
+        for socket in node.admin().sockets().await? {
+            let path = format!("/sockets/{}", socket.conn);
+            while node.admin().post_quietly(&path, "news".into()).await?.status == 202 {}
+        }
+        // Nobody is there, or the last one has gone.
+        sleep(CHATTER).await;
+    }
+}
+
+pub async fn paused(world: &World) -> Result<(), Failure> {
+    let node = world.node(&["--mailbox-messages", "64", "--heartbeat", "80ms", "--heartbeat-timeout", "240ms"]).await?;
+    let mut a = node.connect_stalled("a").await?;
+    let Some(mut flood) = Flood::start(&mut a, FLOOD_BYTES) else { return Ok(()) };
+    a.record_sent("messages, and reads no echo");
+    flood.stuck_behind(&node, 33).await?;
+    // It would send on if only the node read on, so its silence is not its own.
+    sleep(PAUSED).await;
+    let kept = node.admin().counter("closed.silent").await? == 0;
+    node.admin().record_seen(format!("/stats: closed.silent {}, after {} ms", u8::from(!kept), PAUSED.as_millis()));
+    ensure(kept, Observed::AliveButClosed, "closed.silent 0")
+}
+
 /// How often a client may try: a node that sends no Pings at all looks as if it were asleep each time.
 const ATTEMPTS: u32 = 5;
 
@@ -117,13 +157,18 @@ async fn judged_when_punctual(node: &Node, sign: Sign) -> Result<(), Failure> {
 /// Shows signs of life for [`KEPT`]; fails if the connection is closed meanwhile.
 async fn live(client: &mut RawClient, sign: Sign, clock: &mut Punctuality) -> Result<(), Failure> {
     let until = Instant::now() + KEPT;
+    let mut pinged = false;
+    if matches!(sign, Sign::Chatter) {
+        client.record_sent("\"chatter\", again and again");
+    }
     while Instant::now() < until {
         if matches!(sign, Sign::Chatter) {
-            client.send_text("chatter").await?;
+            client.send_quietly(&Frame::client(frame::TEXT, "chatter")).await?;
         }
         match timeout(CHATTER, client.next()).await {
             Ok(Seen::Ping(payload)) if matches!(sign, Sign::Pongs) => {
                 client.send(&Frame::client(frame::PONG, payload), "Pong").await?;
+                pinged = true;
                 clock.tick();
             }
             Ok(Seen::Text(_)) => clock.tick(),
@@ -131,7 +176,12 @@ async fn live(client: &mut RawClient, sign: Sign, clock: &mut Punctuality) -> Re
             Ok(end) => {
                 clock.tick();
                 client.record_seen(end.to_string());
-                return Err(Failure::new(Observed::AliveButClosed, "a connection that stays open"));
+                let unasked = matches!(sign, Sign::Pongs) && !pinged;
+                return Err(if unasked {
+                    Failure::new(Observed::NeverPinged, "a Ping each 40 ms, to answer")
+                } else {
+                    Failure::new(Observed::AliveButClosed, "a connection that stays open")
+                });
             }
         }
     }

@@ -4,7 +4,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
-use crate::harness::{Failure, Judge, Node, Peer, World, ensure};
+use crate::harness::story::Story;
+use crate::harness::{Failure, Judge, Node, Peer, RawClient, World, ensure};
 
 /// A limit that is no power of two, and needs a frame header of its own size.
 const LIMITED: &[&str] = &["--max-message", "1000"];
@@ -53,8 +54,9 @@ pub async fn fragments(world: &World) -> Result<(), Failure> {
 pub async fn promise(world: &World) -> Result<(), Failure> {
     let node = world.node(LIMITED).await?;
     let mut a = node.connect_raw("a").await?;
-    let header = Frame::client(frame::BINARY, []).encode_header(1 << 40);
-    a.send_bytes(&header, "a header that promises 1 TiB").await?;
+    // Beyond this node's limit, and within what the library allows by itself.
+    let header = Frame::client(frame::BINARY, []).encode_header(1 << 20);
+    a.send_bytes(&header, "a header that promises 1 MiB").await?;
     a.expect_close(1009).await.seen_as(Observed::StillOpen, Observed::AcceptedBeyondLimit)
 }
 
@@ -77,6 +79,17 @@ pub async fn utf8(world: &World) -> Result<(), Failure> {
     node.counted("closed.invalid", 1).await
 }
 
+pub async fn closing(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[LIMITED, &["--close-grace", "5s"]].concat()).await?;
+    let mut a = node.connect_raw("a").await?;
+    let id = node.listed(&[]).await?;
+    a.send_text(&"x".repeat(LIMIT + 1)).await?;
+    a.expect_close(1009).await?;
+    // It has not closed its side, so the node may be in the middle of its last words for seconds.
+    node.unlisted(&id).await?;
+    node.push(&id, "too late").await?.expect(404, Some("not_found"))
+}
+
 pub async fn others(world: &World) -> Result<(), Failure> {
     let node = world.node(LIMITED).await?;
     let mut b = node.connect("b").await?;
@@ -93,6 +106,7 @@ pub async fn memory(world: &World) -> Result<(), Failure> {
     warm.send_text("what the first socket needs is not counted").await?;
     warm.expect_text("what the first socket needs is not counted").await?;
     let before = resident(&node).await?;
+    world.story().record("idle", "node", format!("{IDLE_SOCKETS} times: connect, \"hello\""));
     let clients: Vec<_> =
         stream::iter(0..IDLE_SOCKETS).map(|n| idle(&node, n)).buffered(AT_A_TIME).try_collect().await?;
     let each = resident(&node).await?.saturating_sub(before) / IDLE_SOCKETS;
@@ -103,7 +117,8 @@ pub async fn memory(world: &World) -> Result<(), Failure> {
 
 /// A socket that has said one small thing: buffers are filled when they are first read into.
 async fn idle(node: &Node, number: u64) -> Result<impl Peer + use<>, Failure> {
-    let mut client = node.connect_raw(&format!("idle#{number}")).await?;
+    // With a story of its own: a hundred times the same would bury the one that is told.
+    let mut client = RawClient::connect(&Story::begin(), &format!("idle#{number}"), "node", node.ws(), false).await?;
     client.send_text("hello").await?;
     client.expect_text("hello").await?;
     Ok(client)

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::flood::push_until;
+use super::flood::{Tally, most_queued, push_until};
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
 use crate::harness::{Failure, Judge, Node, Peer, Socket, World, ensure};
@@ -106,10 +106,11 @@ pub async fn bounded(world: &World) -> Result<(), Failure> {
     let node = world.node(&["--mailbox-messages", "8", "--deliver-timeout", "50ms"]).await?;
     let _deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
-    let tally = push_until(&node, &id, |tally| tally.overloaded > 0).await?;
+    let tally = push_until(&node, &id, Tally::full).await?;
     ensure(tally.overloaded > 0, Observed::NeverOverloaded, "503 overloaded, once 8 are queued")?;
-    let within = |rows: &[Socket]| rows.iter().all(|row| row.queued <= 8).then_some(());
-    node.sockets_until(within, Observed::NeverOverloaded, "at most 8 queued").await?;
+    let queued = most_queued(&node).await?;
+    node.admin().record_seen(format!("/sockets: queued {queued}"));
+    ensure(queued <= 8, Observed::BeyondBound, "at most 8 queued")?;
     ensure(tally.taken() >= 8, Observed::OverloadedTooSoon, "8 taken before the first 503")
 }
 

@@ -19,12 +19,12 @@ const LIMIT: Duration = Duration::from_secs(3);
 pub const PHASE: Phase = Phase { number: 1, name: "socket", title: "Socket", steps: STEPS, checks: CHECKS };
 
 const STEPS: &[Step] = &[
-    Step { title: "the loop echoes what comes", file: "src/connection.rs", slug: "loop" },
-    Step { title: "a mailbox others can push into", file: "src/mailbox.rs", slug: "mailbox" },
-    Step { title: "limits, and a close that says why", file: "src/limits.rs", slug: "limits" },
-    Step { title: "the writer apart", file: "src/writer.rs", slug: "writer" },
-    Step { title: "heartbeat", file: "src/heartbeat.rs", slug: "heartbeat" },
-    Step { title: "a shutdown that loses nothing", file: "src/closing.rs", slug: "closing" },
+    Step { title: "the loop echoes what comes", file: "src/connection.rs" },
+    Step { title: "a mailbox others can push into", file: "src/mailbox.rs" },
+    Step { title: "limits, and a close that says why", file: "src/limits.rs" },
+    Step { title: "the writer apart", file: "src/writer.rs" },
+    Step { title: "heartbeat", file: "src/heartbeat.rs" },
+    Step { title: "a shutdown that loses nothing", file: "src/mailbox.rs" },
 ];
 
 macro_rules! check {
@@ -37,8 +37,8 @@ const CHECKS: &[Check] = &[
     check!(1, "echo-text", "text comes back unchanged", echo::text),
     check!(1, "echo-binary", "binary comes back as binary", echo::binary),
     check!(1, "echo-order", "a hundred messages come back in order", echo::order),
-    check!(1, "echo-fragments", "a message in fragments comes back whole", echo::fragments),
     check!(1, "ping-answered", "a client's Ping is answered with its payload", echo::ping),
+    check!(1, "echo-fragments", "a message in fragments comes back whole", echo::fragments),
     check!(1, "sockets-isolated", "each socket hears only its own echo", echo::isolated),
     check!(1, "close-answered", "a Close is answered with its own code", echo::close),
     check!(1, "plain-get-refused", "a plain GET is refused clearly", echo::plain_get),
@@ -56,6 +56,7 @@ const CHECKS: &[Check] = &[
     check!(3, "too-big-promise", "a header that promises too much is enough", limits::promise),
     check!(3, "protocol-error", "what breaks the protocol closes with 1002", limits::protocol),
     check!(3, "invalid-utf8", "text that is not UTF-8 closes with 1007", limits::utf8),
+    check!(3, "closing-unlisted", "a socket that is closing is listed no more", limits::closing),
     check!(3, "others-unaffected", "another socket does not notice", limits::others),
     check!(3, "idle-memory", "an idle socket costs little memory", limits::memory),
     check!(4, "slow-closed", "a client that does not read is closed as slow", writer::slow),
@@ -66,12 +67,15 @@ const CHECKS: &[Check] = &[
     check!(4, "dropped-answered", "what a slow socket drops is told to the sender", writer::dropped),
     check!(4, "pipelining", "a client that pipelines gets every echo", writer::pipelining),
     check!(4, "late-reader", "a client that reads late loses no echo", writer::late_reader),
+    check!(4, "stuck-reset-unlisted", "a stuck socket that is reset is gone", writer::reset),
     check!(5, "pings-sent", "the node pings at every heartbeat", heartbeat::pings),
     check!(5, "silent-closed", "a client that says nothing is closed with 1008", heartbeat::silent),
     check!(5, "cut-found", "a client whose network is cut is found", heartbeat::cut),
     check!(5, "silent-while-stuck", "a silent client is found though it is stuck", heartbeat::stuck),
-    check!(5, "chatty-kept", "a client that sends is kept without Pongs", heartbeat::chatty),
     check!(5, "ponging-kept", "a client that only answers Pings is kept", heartbeat::ponging),
+    check!(5, "chatty-kept", "a client that sends is kept without Pongs", heartbeat::chatty),
+    check!(5, "listener-kept", "a client that is pushed to is pinged and kept", heartbeat::listener),
+    check!(5, "paused-kept", "a client that is not read from is kept", heartbeat::paused),
     check!(6, "stop-says-1001", "a stop tells everyone 1001 and exits with 0", closing::everyone),
     check!(6, "queued-first", "what is queued arrives before the 1001", closing::queued),
     check!(6, "busy-not-reset", "a client that keeps sending is not reset", closing::busy),

@@ -7,10 +7,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::flood::{Flood, PUSH_BYTES, Tally, label, message, push_until};
+use super::flood::{Flood, PUSH_BYTES, Tally, label, message, most_queued, push_until, stall};
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
-use crate::harness::{Failure, Judge, PATIENCE, Peer, RawClient, Seen, Socket, World, ensure};
+use crate::harness::{Failure, Judge, PATIENCE, Peer, RawClient, Seen, World, ensure};
 
 /// How many messages a pipelining client sends: many times what a mailbox of 64 holds.
 const PIPELINED: usize = 3000;
@@ -24,7 +24,7 @@ pub async fn slow(world: &World) -> Result<(), Failure> {
     let node = world.node(&graces).await?;
     let mut deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
-    push_until(&node, &id, Tally::stalled).await?;
+    stall(&node, &id).await?;
     node.counted("closed.slow", 1).await.judged(Observed::NotClosedAsSlow, "closed.slow 1, after 150 ms")?;
     node.unlisted(&id).await?;
     let (_, rest) = deaf.read_to_end().await?;
@@ -37,13 +37,29 @@ pub async fn let_go(world: &World) -> Result<(), Failure> {
     let node = world.node(&graces).await?;
     let mut deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
-    push_until(&node, &id, Tally::stalled).await?;
+    stall(&node, &id).await?;
     deaf.record_sent("(goes on without reading)");
     let deadline = Instant::now() + PATIENCE;
     while !deaf.is_let_go().await {
-        ensure(Instant::now() < deadline, Observed::StillOpen, "the end of the connection after 150 ms")?;
+        if Instant::now() >= deadline {
+            deaf.record_seen(format!("(still connected after {} ms)", PATIENCE.as_millis()));
+            return Err(Failure::new(Observed::StillOpen, "the end of the connection after 150 ms"));
+        }
         sleep(LOOK_AGAIN).await;
     }
+    node.unlisted(&id).await
+}
+
+pub async fn reset(world: &World) -> Result<(), Failure> {
+    let node = world.node(&["--mailbox-messages", "64"]).await?;
+    let mut a = node.connect_stalled("a").await?;
+    let id = node.listed(&[]).await?;
+    let Some(mut flood) = Flood::start(&mut a, FLOOD_BYTES) else { return Ok(()) };
+    a.record_sent("messages, and reads no echo");
+    flood.stuck_behind(&node, 33).await?;
+    a.record_sent("(resets the TCP connection)");
+    // Its kernel says so by itself, since there are unread echoes.
+    drop((flood, a));
     node.unlisted(&id).await
 }
 
@@ -53,7 +69,7 @@ pub async fn others(world: &World) -> Result<(), Failure> {
     let stuck = node.listed(&[]).await?;
     let mut b = node.connect("b").await?;
     let id = node.listed(&[&stuck]).await?;
-    push_until(&node, &stuck, Tally::stalled).await?;
+    stall(&node, &stuck).await?;
     for n in 0..10 {
         let (echo, push) = (format!("echo {n}"), format!("push {n}"));
         b.send_text(&echo).await?;
@@ -69,11 +85,12 @@ pub async fn bytes(world: &World) -> Result<(), Failure> {
     let node = world.node(&["--mailbox-bytes", "262144", "--deliver-timeout", "50ms"]).await?;
     let _deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
-    let tally = push_until(&node, &id, |tally| tally.overloaded > 0).await?;
+    let tally = push_until(&node, &id, Tally::full).await?;
     ensure(tally.overloaded > 0, Observed::NeverOverloaded, "503 overloaded, once 262144 bytes are queued")?;
     let most = 262_144 / PUSH_BYTES as u64;
-    let within = |rows: &[Socket]| rows.iter().all(|row| row.queued <= most).then_some(());
-    node.sockets_until(within, Observed::NeverOverloaded, &format!("at most {most} queued")).await?;
+    let queued = most_queued(&node).await?;
+    node.admin().record_seen(format!("/sockets: queued {queued}"));
+    ensure(queued <= most, Observed::BeyondBound, format!("at most {most} queued"))?;
     ensure(tally.taken() as u64 >= most, Observed::OverloadedTooSoon, format!("{most} taken before the first 503"))
 }
 
@@ -81,7 +98,7 @@ pub async fn written(world: &World) -> Result<(), Failure> {
     let node = world.node(&["--deliver-timeout", "50ms"]).await?;
     let mut late = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
-    let tally = push_until(&node, &id, Tally::stalled).await?;
+    let tally = stall(&node, &id).await?;
     // What a killed process has handed to the kernel still arrives, and nothing else does.
     node.kill();
     let (texts, _) = late.read_to_end().await?;
@@ -95,9 +112,9 @@ pub async fn dropped(world: &World) -> Result<(), Failure> {
     let node = world.node(&graces).await?;
     let _deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
-    let tally = push_until(&node, &id, Tally::stalled).await?;
+    let tally = stall(&node, &id).await?;
     let told = tally.unavailable > 0 && tally.undecided.is_empty();
-    ensure(told, Observed::DroppedWithoutAnswer, "503 unavailable, when the socket is closed as slow")
+    ensure(told, Observed::DroppedWithoutAnswer, "503 unavailable in place of each 504")
 }
 
 pub async fn pipelining(world: &World) -> Result<(), Failure> {
@@ -150,7 +167,7 @@ async fn expect_echo(client: &mut RawClient, number: usize) -> Result<(), Failur
         },
         Some(Seen::Close(Some(1013))) => Observed::ClosedTooEarly,
         Some(other) => other.instead_of_message(),
-        None => Observed::EchoDropped,
+        None => Observed::NothingArrived,
     };
     client.record_seen(seen.map_or_else(|| "(nothing)".to_owned(), |seen| seen.to_string()));
     Err(Failure::new(observed, format!("the echo of message {number}")))

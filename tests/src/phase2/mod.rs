@@ -22,13 +22,13 @@ const LIMIT: Duration = Duration::from_secs(4);
 pub const PHASE: Phase = Phase { number: 2, name: "registry", title: "Local registry", steps: STEPS, checks: CHECKS };
 
 const STEPS: &[Step] = &[
-    Step { title: "register answers, and says so", file: "src/registry.rs", slug: "add" },
-    Step { title: "a message reaches its user, and nobody else", file: "src/leaf.rs", slug: "submit" },
-    Step { title: "a closed socket leaves nothing behind", file: "src/registration.rs", slug: "drop" },
-    Step { title: "a late goodbye erases only itself", file: "src/registry.rs", slug: "remove" },
-    Step { title: "the sender is told", file: "src/leaf.rs", slug: "outcome" },
-    Step { title: "one name a socket", file: "src/registry.rs", slug: "once" },
-    Step { title: "a full mailbox answers at once", file: "src/leaf.rs", slug: "refused" },
+    Step { title: "register answers, and says so", file: "src/registry.rs" },
+    Step { title: "a message reaches its user, and nobody else", file: "src/leaf.rs" },
+    Step { title: "a closed socket leaves nothing behind", file: "src/registration.rs" },
+    Step { title: "a late goodbye erases only itself", file: "src/registry.rs" },
+    Step { title: "the sender is told", file: "src/leaf.rs" },
+    Step { title: "one name a socket", file: "src/registry.rs" },
+    Step { title: "a full mailbox answers at once", file: "src/leaf.rs" },
 ];
 
 macro_rules! check {

@@ -18,7 +18,13 @@ use crate::screen::{Paint, prose};
 pub fn run(project: &Project, number: u8, json: bool) -> Result<Ended> {
     let phase = project::phase(number)?;
     let mut progress = Progress::load(project)?;
-    let Some(failure) = progress.of(phase).failure else { bail!("{} (`cargo tutor phase {number}`)", NOTHING) };
+    let known = progress.of(phase);
+    let Some(failure) = known.failure else {
+        bail!(
+            "{}",
+            if known.passed.is_some() { passes(number) } else { format!("{NOTHING} (`cargo tutor phase {number}`)") }
+        )
+    };
     let hints = Hints::of(phase)?;
     let Some((hint, _)) = hints.find(&failure.check, failure.observed) else { bail!("{NO_HINT}") };
     let next = failure.rung + 1;
@@ -39,7 +45,11 @@ pub fn run(project: &Project, number: u8, json: bool) -> Result<Ended> {
     Ok(Ended::Passed)
 }
 
+fn passes(number: u8) -> String {
+    format!("phase {number} passes; `cargo tutor compare {number}` shows how the reference does it")
+}
+
 const NAMES: [&str; 3] = ["a question", "where to look", "a few lines"];
 const NOTHING: &str = "there is no failure to give a hint for: run the checks first";
 const NO_HINT: &str = "there is no hint for this failure; the book's chapter has the idea";
-const ALL: &str = "That is all there is. The chapter in the book tells the idea from the beginning.";
+const ALL: &str = "That is all there is. The chapter in the book tells it from the beginning.";

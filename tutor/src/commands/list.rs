@@ -103,4 +103,4 @@ fn row(phase: &Phase, code: &str, known: &PhaseProgress) -> Value {
 }
 
 const DONE: &str =
-    "Every phase passes. `cargo tutor list` shows when; `cargo tutor compare N` shows how the reference does it.";
+    "Every phase passes. `cargo tutor list` shows when.\n  `cargo tutor compare N` shows how the reference does it.";

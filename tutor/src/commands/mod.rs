@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod borrow;
+pub mod chat;
 pub mod clients;
 pub mod compare;
 pub mod generate;
@@ -43,6 +44,7 @@ pub fn run(args: Args) -> Result<Ended> {
         Some(Command::Borrow(args)) => borrow::run(&project, args.phase, borrow::From::Reference, json),
         Some(Command::Return(args)) => borrow::run(&project, args.phase, borrow::From::Learner, json),
         Some(Command::Watch(args)) => watch::run(&project, args.phase, json),
+        Some(Command::Chat(args)) => chat::run(&args),
         Some(Command::Bench(args)) => bench::run(&project, &args.args),
         Some(Command::Clients(args)) => clients::run(&project, &args, json),
         Some(Command::Verify(args)) => verify::run(&project, &args, json),

@@ -73,17 +73,24 @@ impl Gate<'_> {
         let ours = [&given[..], &strict].concat();
         let references = [&["clippy", "--workspace"], &strict[..]].concat();
         let tests = ["test", "-p", "contract", "-p", "checks", "-p", "tutor", "--no-fail-fast"];
-        let mut verify = Command::new(env::current_exe().context("cannot tell where the tutor is")?);
-        verify.arg("verify").current_dir(&root);
+        let tutor = env::current_exe().context("cannot tell where the tutor is")?;
+        let tutor = |command: &str| {
+            let mut tutor = Command::new(&tutor);
+            tutor.arg(command).current_dir(&root);
+            Part::Command(Box::new(tutor))
+        };
         let mut book = Command::new(setup::mdbook(self.project)?);
         book.arg("build").arg(root.join("book"));
+        // A client that cannot be had is skipped on a person's machine.
+        setup::clients(self.project).iter().for_each(|missing| eprintln!("{missing}"));
         Ok(vec![
             ("format", cargo(&root, &["fmt", "--all", "--check", "--", "--color", "never"])),
             ("format of the references", cargo(&solutions, &["fmt", "--all", "--check", "--", "--color", "never"])),
             ("lints", cargo(&root, &ours)),
             ("lints of the references", cargo(&solutions, &references)),
             ("tests", cargo(&root, &tests)),
-            ("the course teaches", Part::Command(Box::new(verify))),
+            ("the course teaches", tutor("verify")),
+            ("clients", tutor("clients")),
             ("book", Part::Command(Box::new(book))),
             ("links of the book", Part::Links),
         ])

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::phase;
 use crate::Ended;
@@ -16,10 +14,8 @@ use crate::generator::folder::files_below;
 use crate::project::{self, Project};
 use crate::screen::terminal;
 
-/// An editor writes a file in several moves; this long without another one counts as saved.
-const SETTLED: Duration = Duration::from_millis(50);
-/// How often times of change are looked at where no events arrive.
-const POLL: Duration = Duration::from_millis(500);
+/// Often enough not to be felt, and twice the time that an editor takes for the several moves in which it writes a file.
+const LOOK_EVERY: Duration = Duration::from_millis(40);
 
 /// Runs the phase's checks, then again at each save, until Ctrl-C.
 ///
@@ -31,7 +27,6 @@ pub fn run(project: &Project, number: u8, json: bool) -> Result<Ended> {
     let args =
         PhaseArgs { phase: number, reference: false, bin: None, check: None, repeat: 1, seed: 1, timings: false };
     let folder = project.learner(phase);
-    let saves = Saves::of(&folder);
     loop {
         let seen = times(&folder);
         if !json {
@@ -39,57 +34,26 @@ pub fn run(project: &Project, number: u8, json: bool) -> Result<Ended> {
         }
         phase::run(project, &args, json)?;
         if !json {
-            println!("\n    {}", if saves.polls() { POLLING } else { WATCHING });
+            println!("\n    {WATCHING}");
         }
-        saves.wait(&folder, &seen);
+        wait_for_a_save(&folder, &seen);
     }
 }
 
-/// Tells when something was saved.
-enum Saves {
-    /// By the system's events; the watcher has to live as long as they are wanted.
-    Events(Receiver<()>, #[allow(dead_code, reason = "dropping it ends the events")] RecommendedWatcher),
-    /// By looking again and again.
-    Polls,
-}
-
-impl Saves {
-    fn of(folder: &Path) -> Self {
-        let (saved_tx, saved_rx) = channel();
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a file is an event too, and cargo reads them all.
-            if event.is_ok_and(|event| !event.kind.is_access()) {
-                // The loop that listened is gone: so is the watch.
-                let _ = saved_tx.send(());
-            }
-        });
-        let watching =
-            watcher.and_then(|mut watcher| watcher.watch(folder, RecursiveMode::Recursive).map(|()| watcher));
-        watching.map_or(Self::Polls, |watcher| Self::Events(saved_rx, watcher))
-    }
-
-    fn polls(&self) -> bool {
-        matches!(self, Self::Polls)
-    }
-
-    /// Returns when the files differ from `seen`.
-    fn wait(&self, folder: &Path, seen: &BTreeMap<PathBuf, SystemTime>) {
-        while times(folder) == *seen {
-            match self {
-                Self::Events(saved, _) => settle(saved),
-                Self::Polls => thread::sleep(POLL),
-            }
+/// Returns once the files differ from `seen`, and have been left alone for a moment.
+///
+/// It looks instead of waiting for the system's file events: a phase has ten files, and looking works the same on WSL, on
+/// network drives and in containers, where events may never come.
+fn wait_for_a_save(folder: &Path, seen: &BTreeMap<PathBuf, SystemTime>) {
+    let mut last = times(folder);
+    loop {
+        thread::sleep(LOOK_EVERY);
+        let now = times(folder);
+        if now == last && now != *seen {
+            return;
         }
+        last = now;
     }
-}
-
-/// Waits for an event, and then for quiet.
-fn settle(saved: &Receiver<()>) {
-    // Events can be lost, and some file systems send none for writes from elsewhere: look now and then all the same.
-    if saved.recv_timeout(POLL * 4) == Err(RecvTimeoutError::Disconnected) {
-        thread::sleep(POLL);
-    }
-    while saved.recv_timeout(SETTLED).is_ok() {}
 }
 
 fn times(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
@@ -99,5 +63,3 @@ fn times(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
 }
 
 const WATCHING: &str = "Watching: save a file to run again, Ctrl-C to end.";
-const POLLING: &str =
-    "Watching by looking twice a second (no file events here): save a file to run again, Ctrl-C to end.";

@@ -118,7 +118,14 @@ fn parse_source(path: &Path, content: &[u8], phase: &Phase) -> Result<Vec<Piece>
     marks::parse(text, &name, phase.number)
 }
 
-/// A reference's manifest under the names of the learner's workspace.
+/// A reference's manifest under the names of the learner's workspace, with lints that are kinder.
 fn renamed(manifest: &str) -> String {
-    manifest.replace("\"solution-", "\"phase-")
+    manifest.replace("\"solution-", "\"phase-").replace("[lints]\nworkspace = true\n", STARTER_LINTS)
 }
+
+const STARTER_LINTS: &str = "\
+[lints.rust]
+unsafe_code = \"forbid\"
+# A starter has what only its later steps use: warnings about that would drown those that matter.
+unused = \"allow\"
+";

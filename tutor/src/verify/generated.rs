@@ -1,6 +1,6 @@
 //! Point 1: what is generated is up to date, rustfmt leaves every cut alone, and the two workspaces agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -9,15 +9,23 @@ use anyhow::{Context, Result, ensure};
 use checks::Phase;
 
 use super::Report;
+use crate::cargo;
 use crate::commands::generate::Everything;
 use crate::generator::{Cut, Generated};
 use crate::project::{Project, folder_name};
+
+/// Later phases need crates (librdkafka among them) that the tutor must never compile.
+const LAST_WITHOUT_C: u8 = 2;
 
 /// Notes all of point 1.
 pub fn run(project: &Project, phases: &[&Phase], report: &mut Report) {
     report.note(1, "starters, hashes and listings are as generated", up_to_date(project));
     report.note(1, "both workspaces declare the same dependencies", same_tables(project));
     report.note(1, "both lockfiles agree on what they share", same_versions(project));
+    for phase in phases.iter().filter(|phase| phase.number <= LAST_WITHOUT_C) {
+        let name = format!("{}: the tutor has compiled all that it needs", folder_name(phase));
+        report.note(1, &name, same_features(project, phase));
+    }
     for phase in phases {
         let name = format!("{}: rustfmt leaves every cut alone", folder_name(phase));
         report.note(1, &name, formatted(project, phase));
@@ -76,6 +84,26 @@ fn locked(workspace: &Path) -> Result<BTreeMap<String, Vec<String>>> {
         }
     }
     Ok(versions)
+}
+
+/// A crate that the tutor and a phase want with different features is compiled twice, and the first verdict takes twice as long.
+fn same_features(project: &Project, phase: &Phase) -> Result<()> {
+    let package = format!("phase-{}", folder_name(phase));
+    let (tutor, phase) = (features(project, "tutor")?, features(project, &package)?);
+    let others: Vec<_> = phase.difference(&tutor).filter(|line| !line.starts_with("phase-")).cloned().collect();
+    ensure!(others.is_empty(), "the tutor's tree lacks, or has with other features:\n  {}", others.join("\n  "));
+    Ok(())
+}
+
+/// Every crate that a package is built from, with its features.
+fn features(project: &Project, package: &str) -> Result<BTreeSet<String>> {
+    let mut tree = cargo::command(&project.root);
+    tree.args(["tree", "--package", package, "--edges", "no-dev", "--prefix", "none", "--format", "{p} [{f}]"]);
+    let output = tree.output().context("cannot start cargo")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines =
+        String::from_utf8_lossy(&output.stdout).lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect();
+    Ok(lines)
 }
 
 fn formatted(project: &Project, phase: &Phase) -> Result<()> {

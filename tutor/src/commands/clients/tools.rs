@@ -118,7 +118,7 @@ fn has_websockets(project: &Project) -> Result<bool> {
 
 /// What npm has installed last, by its own record, is what is pinned.
 fn has_ws(project: &Project) -> Result<bool> {
-    let read = |path: PathBuf| Some(serde_json::from_slice::<serde_json::Value>(&fs::read(path).ok()?).ok()?);
+    let read = |path: PathBuf| serde_json::from_slice::<serde_json::Value>(&fs::read(path).ok()?).ok();
     let version = |lock: serde_json::Value| lock["packages"]["node_modules/ws"]["version"].as_str().map(str::to_owned);
     let pinned = read(package(project).join("package-lock.json")).and_then(version);
     ensure!(pinned.is_some(), "tests/clients/node/package-lock.json does not name ws");

@@ -16,7 +16,8 @@ impl Item {
         let mut indent = indent_of(lines[at]);
         for line in lines[..at].iter().rev().filter(|line| !line.trim().is_empty()) {
             if indent_of(line) < indent {
-                indent = indent_of(line);
+                // Its header stands above, on the same column.
+                indent = indent_of(line) + usize::from(is_continued(line));
                 path.extend(header(line));
             }
         }
@@ -42,7 +43,9 @@ impl Item {
             let found = from + lines[from..to].iter().position(|line| header(line).as_ref() == Some(wanted))?;
             let indent = indent_of(lines[found]);
             let ends = |line: &&str| {
-                indent_of(line) == indent && (line.trim_start().starts_with(['}', ')']) || line.ends_with([';', '}']))
+                indent_of(line) == indent
+                    && !is_continued(line)
+                    && (line.trim_start().starts_with(['}', ')']) || line.ends_with([';', '}']))
             };
             let length = lines[found..to].iter().position(ends)?;
             (from, to) = (found, found + length + 1);
@@ -68,6 +71,11 @@ fn header(line: &str) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// `) -> Ended {`, behind a header that rustfmt has put on several lines.
+fn is_continued(line: &str) -> bool {
+    line.trim_start().starts_with(')') && line.ends_with('{')
 }
 
 fn indent_of(line: &str) -> usize {
@@ -97,5 +105,13 @@ impl Connection {
         let mine = "fn run() {\n}\n\nimpl Connection {\n    pub async fn run(self) {\n        mine();\n    }\n}\n";
         assert_eq!(item.find_in(mine).as_deref(), Some("    pub async fn run(self) {\n        mine();\n    }"));
         assert_eq!(item.find_in("fn other() {}\n"), None);
+    }
+
+    #[test]
+    fn a_header_on_several_lines_is_one() {
+        let text = "async fn talk(\n    ws: WebSocket,\n) -> Ended {\n    // ANCHOR: here\n    run()\n    // ANCHOR_END: here\n}\n";
+        let item = Item::around(text, "here").expect("the region is there");
+        assert_eq!(item.name(), "fn talk");
+        assert_eq!(item.find_in(text).as_deref(), Some(text.trim_end()));
     }
 }
