@@ -2,9 +2,10 @@
 //!
 //! `ROUTER_REFERENCE_2=path/to/binary cargo test -p checks` tests any other binary that speaks the wire contract.
 
+mod common;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use checks::harness::{Answer, Client, Node, PATIENCE, Peer, Seen, World};
@@ -12,7 +13,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 /// The latest phase on the page.
-const PHASE: (u32, &str) = (2, "registry");
+const PHASE: (u8, &str) = (2, "registry");
 const BINARY_FRAME: &[u8] = b"\x00\x01";
 /// What `"…name"` has stood for in this example so far.
 type Names = BTreeMap<String, Value>;
@@ -27,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 async fn every_example_holds() {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../book/src/wire.md"))
         .expect("the page is in the book");
-    let (binary, examples) = (reference(), examples(&page));
+    let (binary, examples) = (common::reference(PHASE.0, PHASE.1), examples(&page));
     assert!(examples.len() >= 10, "only {} examples: is the fence still called `wire`?", examples.len());
     let runs: Vec<_> = examples
         .into_iter()
@@ -278,24 +279,4 @@ fn fits(wanted: &Value, seen: &Value, names: &mut Names) -> bool {
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|why| panic!("{text} is no JSON: {why}"))
-}
-
-/// The binary that the environment names, or the reference, built.
-fn reference() -> PathBuf {
-    std::env::var_os(format!("ROUTER_REFERENCE_{}", PHASE.0)).map_or_else(build, PathBuf::from)
-}
-
-fn build() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../solutions/Cargo.toml");
-    let package = format!("solution-{}-{}", PHASE.0, PHASE.1);
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", &package, "--manifest-path"])
-        .arg(manifest)
-        .status()
-        .expect("cargo runs: it runs this test");
-    assert!(status.success(), "{package} does not build");
-    // The test's own binary is in TARGET/PROFILE/deps; the references are always built in the dev profile.
-    let own = std::env::current_exe().expect("a test knows its own path");
-    let target = own.ancestors().nth(3).expect("TARGET/PROFILE/deps/wire_examples");
-    target.join("debug").join(format!("solution-{}", PHASE.0))
 }

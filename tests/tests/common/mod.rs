@@ -1,0 +1,25 @@
+//! What the tests against references share.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The binary that `ROUTER_REFERENCE_N` names, or the reference of phase `N`, built.
+pub fn reference(number: u8, name: &str) -> PathBuf {
+    let named = std::env::var_os(format!("ROUTER_REFERENCE_{number}"));
+    named.map_or_else(|| build(number, name), PathBuf::from)
+}
+
+fn build(number: u8, name: &str) -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../solutions/Cargo.toml");
+    let package = format!("solution-{number}-{name}");
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", &package, "--manifest-path"])
+        .arg(manifest)
+        .status()
+        .expect("cargo runs: it runs this test");
+    assert!(status.success(), "{package} does not build");
+    // The test's own binary is in TARGET/PROFILE/deps; the references are always built in the dev profile.
+    let own = std::env::current_exe().expect("a test knows its own path");
+    let target = own.ancestors().nth(3).expect("TARGET/PROFILE/deps/test");
+    target.join("debug").join(format!("solution-{number}"))
+}
