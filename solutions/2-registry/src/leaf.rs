@@ -46,11 +46,16 @@ fn refused(pushed: impl Iterator<Item = Result<(), PushError>>) -> Option<Outcom
     // BEFORE 2.7: one that was taken is enough; all full is Overloaded; all gone is NotConnected
     //| let _ = pushed.count();
     //| None
-    pushed.fold(Some(Outcome::NotConnected), |so_far, pushed| match (so_far, pushed) {
-        (None, _) | (_, Ok(())) => None,
-        (_, Err(PushError::Overloaded)) => Some(Outcome::Overloaded),
-        (so_far, Err(PushError::Gone)) => so_far,
-    })
+    // To the end, whatever comes: each turn of this loop is what pushes to a socket.
+    let (mut taken, mut full) = (false, false);
+    for pushed in pushed {
+        match pushed {
+            Ok(()) => taken = true,
+            Err(PushError::Overloaded) => full = true,
+            Err(PushError::Gone) => {}
+        }
+    }
+    (!taken).then_some(if full { Outcome::Overloaded } else { Outcome::NotConnected })
     // ANCHOR_END: step-2-7-sum
 }
 // ANCHOR_END: refused
