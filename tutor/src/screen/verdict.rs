@@ -148,7 +148,9 @@ fn what_was_seen(phase: &Phase, report: &CheckReport, failed: &Failed) -> Option
     let (heading, text) = match failed.observed {
         Observed::ReachedTodo => {
             let todo = todo?;
-            (format!("You have reached step {}", todo.step), vec![todo.text.clone(), todo.location.clone()])
+            let mut lines = vec![todo.text.clone(), todo.location.clone()];
+            lines.extend(unfinished_below(phase, &todo.step));
+            (format!("You have reached step {}", todo.step), lines)
         }
         Observed::Panicked => {
             let panic = panic?;
@@ -163,6 +165,18 @@ fn what_was_seen(phase: &Phase, report: &CheckReport, failed: &Failed) -> Option
     };
     let lines = text.iter().filter(|text| !text.is_empty()).flat_map(|text| wrap(text, WIDTH - 6));
     Some((heading, lines.map(|line| format!("      {line}")).collect()))
+}
+
+/// What to do about a step of an earlier phase, which this one builds on.
+fn unfinished_below(phase: &Phase, step: &str) -> Option<String> {
+    let (below, _) = step.split_once('.')?;
+    (below != phase.number.to_string()).then(|| {
+        format!(
+            "Phase {} builds on your phase {below}, which is not finished: `cargo tutor phase {below}` goes on there, \
+             `cargo tutor borrow {below}` builds on its reference instead.",
+            phase.number
+        )
+    })
 }
 
 fn took_too_long(phase: &Phase, report: &CheckReport) -> String {
