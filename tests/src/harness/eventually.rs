@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// Between two looks; short, since a check waits for many things and a look at a node costs a fraction of this.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Between the first two looks: most of what a check waits for is there by then.
+const PAUSE: Duration = Duration::from_millis(1);
+/// Later pauses are half as long again, up to this: each look takes time from those that run beside.
+const LONGEST_PAUSE: Duration = Duration::from_millis(12);
 
 /// Asks `probe` until it answers `Ok`, at most `within`; gives its last `Err`, which says what it saw.
 ///
@@ -18,12 +20,14 @@ where
     Fut: Future<Output = Result<T, E>>,
 {
     let deadline = Instant::now() + within;
+    let mut pause = PAUSE;
     loop {
         match probe().await {
             Ok(value) => return Ok(value),
             Err(seen) if Instant::now() >= deadline => return Err(seen),
-            Err(_) => sleep(PAUSE).await,
+            Err(_) => sleep(pause).await,
         }
+        pause = LONGEST_PAUSE.min(pause * 3 / 2);
     }
 }
 

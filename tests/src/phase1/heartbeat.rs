@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::try_join4;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, interval, sleep};
 
 use super::flood::{Flood, Tally, push_until};
 use crate::Observed;
@@ -19,8 +18,10 @@ const TIMEOUT: Duration = Duration::from_millis(120);
 const KEPT: Duration = Duration::from_millis(220);
 /// A sign of life comes so often.
 const CHATTER: Duration = Duration::from_millis(15);
+/// Between two pushes to a client that only listens.
+const NEWS: Duration = Duration::from_millis(4);
 /// The size of a message in a client's flood of its own.
-const FLOOD_BYTES: usize = 4000;
+const FLOOD_BYTES: usize = 12_000;
 /// Longer than that flood's timeout.
 const PAUSED: Duration = Duration::from_millis(300);
 /// What both the test and the node have to keep to, for a check to judge: half of the timeout.
@@ -97,17 +98,18 @@ pub async fn listener(world: &World) -> Result<(), Failure> {
     node.admin().record_asked("POST /sockets/…, again and again");
     tokio::select! {
         result = judged_when_punctual(&node, Sign::Pongs) => result,
-        // Several, so that there is no pause between two of them.
-        failure = try_join4(push_on(&node), push_on(&node), push_on(&node), push_on(&node)) => failure.map(|_| ()),
+        failure = push_on(&node) => failure,
     }
 }
 
-/// Pushes to whoever is there, without end.
+/// Pushes to whoever is there, without end, and without a pause in which a heartbeat that waits for one would find it.
 async fn push_on(node: &Node) -> Result<(), Failure> {
     loop {
         for socket in node.admin().sockets().await? {
             let path = format!("/sockets/{}", socket.conn);
-            while node.admin().post_quietly(&path, "news".into()).await?.status == 202 {}
+            while node.admin().post_quietly(&path, "news".into()).await?.status == 202 {
+                sleep(NEWS).await;
+            }
         }
         // Nobody is there, or the last one has gone.
         sleep(CHATTER).await;
@@ -161,19 +163,24 @@ async fn live(client: &mut RawClient, sign: Sign, clock: &mut Punctuality) -> Re
     if matches!(sign, Sign::Chatter) {
         client.record_sent("\"chatter\", again and again");
     }
+    let mut speaks = interval(CHATTER);
     while Instant::now() < until {
-        if matches!(sign, Sign::Chatter) {
-            client.send_quietly(&Frame::client(frame::TEXT, "chatter")).await?;
-        }
-        match timeout(CHATTER, client.next()).await {
-            Ok(Seen::Ping(payload)) if matches!(sign, Sign::Pongs) => {
+        let seen = tokio::select! {
+            _ = speaks.tick() => None,
+            seen = client.next() => Some(seen),
+        };
+        match seen {
+            None if matches!(sign, Sign::Chatter) => {
+                client.send_quietly(&Frame::client(frame::TEXT, "chatter")).await?;
+            }
+            Some(Seen::Ping(payload)) if matches!(sign, Sign::Pongs) => {
                 client.send(&Frame::client(frame::PONG, payload), "Pong").await?;
                 pinged = true;
                 clock.tick();
             }
-            Ok(Seen::Text(_)) => clock.tick(),
-            Ok(Seen::Ping(_)) | Err(_) => {}
-            Ok(end) => {
+            Some(Seen::Text(_)) => clock.tick(),
+            Some(Seen::Ping(_)) | None => {}
+            Some(end) => {
                 clock.tick();
                 client.record_seen(end.to_string());
                 let unasked = matches!(sign, Sign::Pongs) && !pinged;

@@ -12,7 +12,7 @@ const LIMITED: &[&str] = &["--max-message", "1000"];
 /// The same as a number.
 const LIMIT: usize = 1000;
 /// How many sockets share what a measurement of memory is off by.
-const IDLE_SOCKETS: u64 = 150;
+const IDLE_SOCKETS: u64 = 60;
 /// Well below the backlog of a listener, beyond which a connection waits a second.
 const AT_A_TIME: usize = 32;
 /// Several times what a socket needs with small buffers in a debug build, and a third of what it takes with a

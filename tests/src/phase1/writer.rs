@@ -13,9 +13,9 @@ use crate::harness::frame::{self, Frame};
 use crate::harness::{Failure, Judge, PATIENCE, Peer, RawClient, Seen, World, ensure};
 
 /// How many messages a pipelining client sends: many times what a mailbox of 64 holds.
-const PIPELINED: usize = 3000;
+const PIPELINED: usize = 1000;
 /// The size of a message in a client's flood of its own: large, so that the kernel's buffers are soon full.
-const FLOOD_BYTES: usize = 4000;
+const FLOOD_BYTES: usize = 12_000;
 /// Between two attempts to find the connection gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
