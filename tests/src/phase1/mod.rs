@@ -87,21 +87,6 @@ const CHECKS: &[Check] = &[
     check!(6, "second-signal", "a second signal ends it at once", closing::second_signal),
 ];
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn checks_stand_in_step_order_with_unique_ids_and_short_titles() {
-        assert!(CHECKS.is_sorted_by_key(|check| check.step));
-        for (index, check) in CHECKS.iter().enumerate() {
-            assert!(check.title.chars().count() <= 52, "{}", check.title);
-            assert!((1..=STEPS.len()).contains(&usize::from(check.step)), "{}", check.id);
-            assert!(CHECKS[..index].iter().all(|other| other.id != check.id), "{}", check.id);
-        }
-    }
-}
-
 const MEASURES: &[Measure] = &[
     Measure {
         id: "round-trip",
@@ -128,3 +113,18 @@ const MEASURES: &[Measure] = &[
         run: |world| Box::pin(measures::idle(world)),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_stand_in_step_order_with_unique_ids_and_short_titles() {
+        assert!(CHECKS.is_sorted_by_key(|check| check.step));
+        for (index, check) in CHECKS.iter().enumerate() {
+            assert!(check.title.chars().count() <= 52, "{}", check.title);
+            assert!((1..=STEPS.len()).contains(&usize::from(check.step)), "{}", check.id);
+            assert!(CHECKS[..index].iter().all(|other| other.id != check.id), "{}", check.id);
+        }
+    }
+}

@@ -34,6 +34,8 @@ pub fn run(project: &Project, args: &AskArgs, json: bool) -> Result<Ended> {
         (false, true) => asked(phase, &question, kept.is_some(), json)?,
         (false, false) => piped()?,
     };
+    // What was typed a moment ago stands on the terminal already.
+    let on_screen = typed && !said.is_empty();
     let kept = if said.is_empty() { kept } else { Some(Answer::keep(project, phase, said)?) };
     let model = (args.spoil || kept.is_some()).then_some(question.answer.as_str());
     let shown = kept.as_ref().map(|kept| project.shown(&kept.path));
@@ -42,7 +44,7 @@ pub fn run(project: &Project, args: &AskArgs, json: bool) -> Result<Ended> {
         "model": model, "kept": shown,
     });
     let head = if typed { String::new() } else { heading(phase, &question) };
-    let own = kept.as_ref().filter(|_| !typed).map(|kept| kept.text.as_str());
+    let own = kept.as_ref().filter(|_| !on_screen).map(|kept| kept.text.as_str());
     answer(json, &value, &(head + &body(phase.number, own, model, shown.as_deref())));
     Ok(Ended::Passed)
 }
@@ -113,8 +115,8 @@ fn body(number: u8, own: Option<&str>, model: Option<&str>, kept: Option<&str>) 
     let section = |heading: &str, text: &str| format!("    {}\n{}\n", Paint::of_stdout().bold(heading), prose(text, 6));
     let Some(model) = model else { return prose(&unanswered(number), 4) };
     let own = own.map(|own| section("Your answer", own)).unwrap_or_default();
-    let kept = kept.map(|path| format!("    Yours is kept in {path}\n")).unwrap_or_default();
-    own + &section("A model answer", model) + &prose(COMPARE, 4) + &kept
+    let foot = kept.map(|path| format!("    {COMPARE}\n    Yours is kept in {path}\n")).unwrap_or_default();
+    (own + &section("A model answer", model) + &foot).trim_end().to_owned() + "\n"
 }
 
 fn too_early(number: u8) -> String {
@@ -126,14 +128,13 @@ fn too_early(number: u8) -> String {
 }
 
 fn unanswered(number: u8) -> String {
-    format!(
-        "Answer in your own words, in six sentences or so, as for a colleague who joins tomorrow: `cargo tutor ask {number}` at a \
-         terminal, or `cargo tutor ask {number} < answer.txt`. It is kept, and then you see a model answer beside it."
-    )
+    format!("{HOW_LONG} `cargo tutor ask {number}` at a terminal, or with your text on its standard input. {THEN}")
 }
 
 /// Within `.tutor`.
 const FOLDER: &str = "answers";
+const HOW_LONG: &str = "In your own words, in six sentences or so, as for a colleague who joins tomorrow:";
+const THEN: &str = "What you say is kept, and then you see a model answer beside it.";
 const HOW: &str = "In your own words, in six sentences or so, as for a colleague who joins tomorrow. An empty line or Ctrl-D ends it.";
-const AGAIN: &str = "Nothing at all shows what you answered before.";
+const AGAIN: &str = "Say nothing, and you see what you answered before.";
 const COMPARE: &str = "What does it say that yours does not, and what does yours say better?";

@@ -12,7 +12,7 @@ use crate::Ended;
 use crate::cli::DebriefArgs;
 use crate::progress::Progress;
 use crate::project::{self, Project};
-use crate::screen::{Paint, columns, prose};
+use crate::screen::{Paint, WIDTH, columns, prose, wrap};
 
 /// Enough for a median that one busy moment does not move.
 const ROUNDS: u32 = 3;
@@ -81,7 +81,8 @@ fn screen(phase: &Phase, rows: &[Row], release: bool, paint: Paint) -> String {
     out.extend(rows.iter().map(Row::line));
     out += &format!("\n{}\n    {}\n", prose(HOW_TO_READ, 4), paint.bold(WHAT_IT_HINTS_AT));
     for row in rows {
-        out += &prose(&format!("- {}: {}", row.measure.title, row.measure.hint), 6);
+        let text = format!("{}: {}", row.measure.title, row.measure.hint);
+        out += &format!("      - {}\n", wrap(&text, WIDTH - 8).join("\n        "));
     }
     let profile = if release { RELEASE.to_owned() } else { dev(phase.number) };
     out + "\n" + &prose(&profile, 4)
@@ -141,8 +142,7 @@ const WHAT_IT_HINTS_AT: &str = "What a large ratio hints at";
 mod tests {
     use checks::PHASES;
 
-    use super::{Paint, Row, screen, shown};
-    use crate::screen::{WIDTH, columns};
+    use super::{Paint, Row, WIDTH, columns, screen, shown};
 
     #[test]
     fn figures_have_as_many_digits_as_say_something() {
