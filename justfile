@@ -24,6 +24,14 @@ list:
 compare number *options:
     @cargo tutor compare {{ number }} {{ options }}
 
+# Answer a phase's key question, then see a model answer; after green.
+ask number *options:
+    @cargo tutor ask {{ number }} {{ options }}
+
+# Measure your code and the reference side by side; after green.
+debrief number *options:
+    @cargo tutor debrief {{ number }} {{ options }}
+
 # Start a phase over; keeps a copy of what is there.
 reset number:
     @cargo tutor reset {{ number }}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use crate::{Failure, World};
+use crate::{Failure, Measure, World};
 
 /// A phase as the tutor sees it: its steps in order, and the checks that tell them apart.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Phase {
     pub steps: &'static [Step],
     /// In step order; within a step, the order in which failures are shown.
     pub checks: &'static [Check],
+    /// For the debrief: what it costs.
+    pub measures: &'static [Measure],
 }
 
 /// One thing to build that can be seen from outside.

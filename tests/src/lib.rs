@@ -4,6 +4,7 @@
 //! - [`report`]: what a run says.
 //! - [`observed`]: what a failed check has seen.
 //! - [`run`]: runs a phase's checks side by side.
+//! - [`measure`]: measures two nodes in turn. [`median`]: of several figures.
 //! - [`client`]: a client that reconnects by itself.
 //! - [`harness`]: nodes, clients, faults and the story of a check.
 //! - [`phase1`] …: the checks, a module per phase; [`PHASES`] lists them.
@@ -11,6 +12,8 @@
 pub mod check;
 pub mod client;
 pub mod harness;
+pub mod measure;
+pub mod median;
 pub mod observed;
 pub mod phase1;
 pub mod phase2;
@@ -19,6 +22,7 @@ pub mod run;
 
 pub use check::{Check, Phase, Step};
 pub use harness::{Failure, World, kill_all};
+pub use measure::Measure;
 pub use observed::Observed;
 pub use report::{CheckReport, Event, Failed, NodeReport, Outcome, Panic, Todo};
 pub use run::{Options, Subject, run};

@@ -49,12 +49,17 @@ pub fn run(
     on_report: &mut dyn FnMut(&CheckReport),
 ) -> Vec<CheckReport> {
     raise_file_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime needs two threads and a few file descriptors");
-    runtime.block_on(run_all(phase, subject, options, on_report))
+    runtime().block_on(run_all(phase, subject, options, on_report))
+}
+
+/// What checks and measurements run in.
+///
+/// # Panics
+///
+/// If the system has no thread left.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().build().expect("a runtime needs two threads and a few file descriptors")
 }
 
 async fn run_all(
@@ -128,7 +133,7 @@ fn wanted(phase: &Phase, check: &Check, options: &Options) -> bool {
 }
 
 /// A hundred sockets and a dozen nodes need more files than the soft limit of some systems.
-fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     // Where it is refused, what is there has to do.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });

@@ -71,10 +71,10 @@ pub fn command(workspace: &Path) -> Command {
     cargo
 }
 
-/// Where cargo puts binaries of the dev profile, most likely: only good for guessing whether a build will take long.
-pub fn likely_binary(root: &Path, binary: &str) -> PathBuf {
+/// Where cargo puts binaries, most likely: only good for guessing whether a build will take long.
+pub fn likely_binary(root: &Path, binary: &str, release: bool) -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    target.join("debug").join(binary)
+    target.join(if release { "release" } else { "debug" }).join(binary)
 }
 
 impl Build<'_> {

@@ -32,6 +32,10 @@ pub enum Command {
     Reset(PhaseNumber),
     /// Compare your code with the reference, step by step; after green.
     Compare(CompareArgs),
+    /// Answer a phase's key question in your own words, then see a model answer; after green.
+    Ask(AskArgs),
+    /// Measure your code and the reference side by side; after green.
+    Debrief(DebriefArgs),
     /// Build later phases on the reference of this one.
     Borrow(PhaseNumber),
     /// Build later phases on your own code again.
@@ -94,6 +98,26 @@ pub struct CompareArgs {
     /// Show the reference before your own code passes.
     #[arg(long)]
     pub spoil: bool,
+}
+
+/// Arguments of `ask`.
+#[derive(Debug, clap::Args)]
+pub struct AskArgs {
+    /// The phase's number.
+    pub phase: u8,
+    /// Show the model answer before your code passes, and without an answer of your own.
+    #[arg(long)]
+    pub spoil: bool,
+}
+
+/// Arguments of `debrief`.
+#[derive(Debug, clap::Args)]
+pub struct DebriefArgs {
+    /// The phase's number.
+    pub phase: u8,
+    /// Build both with optimisations first, which takes minutes.
+    #[arg(long)]
+    pub release: bool,
 }
 
 /// Arguments of `chat`.
@@ -160,6 +184,8 @@ With --json, standard output is one JSON document (verify: one per line):
   list     {phases: [{phase, title, code: mine|pristine|borrowed, passed: date or null, broken}]}
   reset    {phase, kept}            borrow, return  {phase, changed, before, after}
   compare  {phase, steps: [{step, title, invariant, places: [{file, item, reference, yours}]}]}
+  ask      {phase, question, answer, model, kept}; what is not there is null
+  debrief  {phase, profile, rounds, measures: [{measure, title, unit, yours, reference, ratio}]}
   verify   {point, name, passed, detail} per line, and last {passed, failed}
   clients  {passed, failed, skipped}
   others   {next} or {passed, failed}

@@ -1,7 +1,8 @@
 //! The course's command line.
 //!
 //! From a save to a verdict: [`cli`] reads the arguments, [`commands::phase`] asks [`cargo`] for the learner's binary, hands it
-//! to the crate `checks`, keeps the reports in [`progress`] and prints them by [`screen`], with a question out of [`hints`].
+//! to the crate `checks`, keeps the reports in [`progress`] and prints them by [`screen`], with a question out of [`hints`]. After
+//! green, [`questions`] has what to ask, and what was built.
 //!
 //! For those who write the course: [`generator`] cuts starters out of the references, [`variant`] builds such cuts without
 //! touching what a learner wrote, and [`verify`] proves by them that the course teaches.
@@ -14,6 +15,7 @@ pub mod hints;
 pub mod interrupt;
 pub mod progress;
 pub mod project;
+pub mod questions;
 pub mod scratch;
 pub mod screen;
 pub mod variant;

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use checks::median::{median, percentile};
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::median::{median, percentile};
 use crate::subject::Subject;
 
 const CONNECTIONS: usize = 50;

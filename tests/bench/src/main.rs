@@ -3,13 +3,12 @@
 //! Generator and server share the machine, so absolute figures say little and ratios a lot.
 //!
 //! - [`idle`]: memory per idle socket. [`echo`]: echoes. [`route`]: messages from user to user, beside other routers.
-//! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`dialect`]: adapters for routers. [`median`]: what is printed.
+//! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`dialect`]: adapters for routers.
 
 mod dialect;
 mod echo;
 mod floor;
 mod idle;
-mod median;
 mod route;
 mod subject;
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use checks::median::{median, percentile};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -13,7 +14,6 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
 
 use crate::dialect::{Dialect, Router};
-use crate::median::{median, percentile};
 use crate::subject::Subject;
 
 const PAIRS: usize = 50;

@@ -6,17 +6,20 @@ mod flood;
 mod heartbeat;
 mod limits;
 mod mailbox;
+mod measures;
 mod writer;
 
 use std::time::Duration;
 
-use crate::{Check, Phase, Step};
+use crate::measure::Better;
+use crate::{Check, Measure, Phase, Step};
 
 /// Three times what the longest check needs on a machine that is busy with other things.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The phase.
-pub const PHASE: Phase = Phase { number: 1, name: "socket", title: "Socket", steps: STEPS, checks: CHECKS };
+pub const PHASE: Phase =
+    Phase { number: 1, name: "socket", title: "Socket", steps: STEPS, checks: CHECKS, measures: MEASURES };
 
 const STEPS: &[Step] = &[
     Step { title: "the loop echoes what comes", file: "src/connection.rs" },
@@ -82,6 +85,33 @@ const CHECKS: &[Check] = &[
     check!(6, "stuck-no-hostage", "a stuck client does not hold up the exit", closing::stuck),
     check!(6, "no-newcomers", "a node that stops takes no new connection", closing::newcomers),
     check!(6, "second-signal", "a second signal ends it at once", closing::second_signal),
+];
+
+const MEASURES: &[Measure] = &[
+    Measure {
+        id: "round-trip",
+        title: "one echo, there and back",
+        unit: "µs",
+        better: Better::Lower,
+        hint: "Something waits on the way of each frame: a timer, a task that has to be woken, a flush that comes late.",
+        run: |world| Box::pin(measures::round_trip(world)),
+    },
+    Measure {
+        id: "burst",
+        title: "echoes in a burst",
+        unit: "/s",
+        better: Better::Higher,
+        hint: "A flush for each frame instead of one for a batch, a copy of each payload, or a reading loop that pauses too long.",
+        run: |world| Box::pin(measures::burst(world)),
+    },
+    Measure {
+        id: "idle-memory",
+        title: "memory of an idle socket",
+        unit: "KiB",
+        better: Better::Lower,
+        hint: "A library's default buffers, a queue that reserves all of its room at once, or a second task for each connection.",
+        run: |world| Box::pin(measures::idle(world)),
+    },
 ];
 
 #[cfg(test)]

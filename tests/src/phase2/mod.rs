@@ -6,6 +6,7 @@ mod frames;
 mod full;
 mod goodbye;
 mod leave;
+mod measures;
 mod outcome;
 mod register;
 mod rename;
@@ -13,13 +14,15 @@ mod stuck;
 
 use std::time::Duration;
 
-use crate::{Check, Phase, Step};
+use crate::measure::Better;
+use crate::{Check, Measure, Phase, Step};
 
 /// Three times what the longest check needs on a machine that is busy with other things.
 const LIMIT: Duration = Duration::from_secs(4);
 
 /// The phase.
-pub const PHASE: Phase = Phase { number: 2, name: "registry", title: "Local registry", steps: STEPS, checks: CHECKS };
+pub const PHASE: Phase =
+    Phase { number: 2, name: "registry", title: "Local registry", steps: STEPS, checks: CHECKS, measures: MEASURES };
 
 const STEPS: &[Step] = &[
     Step { title: "register answers, and says so", file: "src/registry.rs" },
@@ -82,6 +85,34 @@ const CHECKS: &[Check] = &[
     check!(7, "full-device", "one socket with room is enough", full::device),
     check!(7, "full-memory", "what is refused is kept nowhere", full::memory),
     check!(7, "room-again", "a mailbox that was full takes messages again", full::room_again),
+];
+
+const MEASURES: &[Measure] = &[
+    Measure {
+        id: "told",
+        title: "a message, until its sender knows",
+        unit: "µs",
+        better: Better::Lower,
+        hint: "Something waits between submit and the writer's answer: a task for each message, a channel more, a timer.",
+        run: |world| Box::pin(measures::told(world)),
+    },
+    Measure {
+        id: "burst",
+        title: "messages in a burst",
+        unit: "/s",
+        better: Better::Higher,
+        hint: "A payload that is copied or parsed for each socket, or a lock that is held while something is pushed. It counts what your \
+               phase 1 costs, too.",
+        run: |world| Box::pin(measures::burst(world)),
+    },
+    Measure {
+        id: "idle-memory",
+        title: "memory of an idle user",
+        unit: "KiB",
+        better: Better::Lower,
+        hint: "A name that is stored several times instead of shared, a task for each registration, or what phase 1 keeps for a socket.",
+        run: |world| Box::pin(measures::idle(world)),
+    },
 ];
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! What each command does, a file each.
 
+pub mod ask;
 pub mod bench;
 pub mod borrow;
 pub mod chat;
 pub mod clients;
 pub mod compare;
+pub mod debrief;
 pub mod generate;
 pub mod hint;
 pub mod links;
@@ -41,6 +43,8 @@ pub fn run(args: Args) -> Result<Ended> {
         Some(Command::List) => list::run(&project, json),
         Some(Command::Reset(args)) => reset::run(&project, args.phase, json),
         Some(Command::Compare(args)) => compare::run(&project, &args, json),
+        Some(Command::Ask(args)) => ask::run(&project, &args, json),
+        Some(Command::Debrief(args)) => debrief::run(&project, &args, json),
         Some(Command::Borrow(args)) => borrow::run(&project, args.phase, borrow::From::Reference, json),
         Some(Command::Return(args)) => borrow::run(&project, args.phase, borrow::From::Learner, json),
         Some(Command::Watch(args)) => watch::run(&project, args.phase, json),

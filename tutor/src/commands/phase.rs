@@ -16,6 +16,7 @@ use crate::cli::PhaseArgs;
 use crate::hints::Hints;
 use crate::progress::{Progress, keep_reports};
 use crate::project::{self, Project, folder_name};
+use crate::questions;
 use crate::screen::verdict::{Verdict, first_failure};
 use crate::screen::{Paint, build as build_screen};
 
@@ -57,16 +58,34 @@ pub fn build(project: &Project, phase: &Phase, args: &PhaseArgs, json: bool) -> 
         let path = path.canonicalize()?;
         return Ok(Built { outcome: Outcome::Binary(path), took: Duration::ZERO });
     }
+    build_code(project, phase, Code { reference: args.reference, release: false }, json)
+}
+
+/// Which of a phase's two programs, and how it is compiled.
+#[derive(Debug, Clone, Copy)]
+pub struct Code {
+    /// The reference instead of the learner's own.
+    pub reference: bool,
+    /// With optimisations.
+    pub release: bool,
+}
+
+/// A phase's binary, built if need be; says so where that may take long.
+///
+/// # Errors
+///
+/// Cargo cannot be started.
+pub fn build_code(project: &Project, phase: &Phase, code: Code, json: bool) -> Result<Built> {
+    let Code { reference, release } = code;
     let name = folder_name(phase);
-    let (workspace, kind) =
-        if args.reference { (project.solutions(), "solution") } else { (project.root.clone(), "phase") };
+    let (workspace, kind) = if reference { (project.solutions(), "solution") } else { (project.root.clone(), "phase") };
     let binary = format!("{kind}-{}", phase.number);
-    let cold = !likely_binary(&project.root, &binary).exists();
-    if cold {
-        eprintln!("{}", building(&name, args.reference));
+    let loud = !likely_binary(&project.root, &binary, release).exists();
+    if loud {
+        eprintln!("{}", building(&name, code));
     }
     let colour = !json && Paint::of_stdout().colour;
-    Build { workspace: &workspace, package: format!("{kind}-{name}"), binary, release: false, loud: cold, colour }.run()
+    Build { workspace: &workspace, package: format!("{kind}-{name}"), binary, release, loud, colour }.run()
 }
 
 /// Refuses a check's id that the phase does not have, naming those it has.
@@ -106,11 +125,13 @@ impl Run<'_> {
         let failure = first_failure(&self.reports);
         let hints = Hints::of(self.phase).context("cannot read the hints")?;
         let hint = failure.and_then(|(report, failed)| hints.find(&report.check, failed.observed));
+        let built = questions::of(self.phase)?.built;
         let subject = self.subject();
         let verdict = Verdict {
             phase: self.phase,
             reports: &self.reports,
             hint: hint.map(|(hint, _)| hint),
+            built: &built,
             subject: subject.as_deref(),
             partial: self.args.check.is_some(),
         };
@@ -153,7 +174,8 @@ fn ms(duration: Duration) -> u128 {
     duration.as_millis()
 }
 
-fn building(name: &str, reference: bool) -> String {
-    let what = if reference { format!("the reference solutions/{name}") } else { format!("phases/{name}") };
-    format!("Building {what} for the first time, with what it depends on: half a minute or so.")
+fn building(name: &str, code: Code) -> String {
+    let what = if code.reference { format!("the reference solutions/{name}") } else { format!("phases/{name}") };
+    let long = if code.release { "with optimisations: a minute or two" } else { "half a minute or so" };
+    format!("Building {what} for the first time, with what it depends on: {long}.")
 }

@@ -19,6 +19,8 @@ pub struct Verdict<'a> {
     pub reports: &'a [CheckReport],
     /// For the first failure.
     pub hint: Option<&'a Hint>,
+    /// What stands once all is green: one paragraph.
+    pub built: &'a str,
     /// Whose binary it was: the learner's own is not named.
     pub subject: Option<&'a str>,
     /// Only one check was asked for.
@@ -89,7 +91,10 @@ impl Verdict<'_> {
         let stands = format!("Phase {number} · {title} — all {} steps stand", self.phase.steps.len());
         let mut out = format!("\n{}\n", paint.green(&stands));
         if self.subject.is_none() {
-            out += &format!("\n    cargo tutor compare {number}   your code beside the reference, step by step\n");
+            out += &format!("\n    {}\n{}\n", paint.bold("What you have built"), prose(self.built, 6));
+            out += &format!("    cargo tutor ask {number}       the key question: answer it in your own words\n");
+            out += &format!("    cargo tutor debrief {number}   your numbers beside the reference's\n");
+            out += &format!("    cargo tutor compare {number}   your code beside the reference's, step by step\n");
             if let Some(next) = project::after(self.phase) {
                 out += &format!("    cargo tutor phase {}     go on: {}\n", next.number, next.title);
             }

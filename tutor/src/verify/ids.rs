@@ -11,6 +11,7 @@ use crate::generator::folder;
 use crate::generator::marks::each_region;
 use crate::hints::{Fit, Hints};
 use crate::project::{Project, folder_name};
+use crate::questions;
 
 /// Code in a hint is long enough to help and too short to be the solution.
 const CODE_LINES: std::ops::RangeInclusive<usize> = 5..=15;
@@ -21,6 +22,7 @@ pub fn run(project: &Project, phase: &Phase, report: &mut Report) {
     report.note(7, &format!("{name}: each step has checks, marks and a chapter section"), steps(project, phase));
     report.note(7, &format!("{name}: hints name what exists"), hints(phase));
     report.note(7, &format!("{name}: each check and each catalogued failure has a hint"), coverage(project, phase));
+    report.note(7, &format!("{name}: a question, asked in the chapter, and figures"), afterwards(project, phase));
 }
 
 fn steps(project: &Project, phase: &Phase) -> Result<()> {
@@ -100,5 +102,18 @@ fn coverage(project: &Project, phase: &Phase) -> Result<()> {
             );
         }
     }
+    Ok(())
+}
+
+/// What follows on green: the question with its answer and the debrief's paragraph, which `parse` holds complete, and the figures.
+fn afterwards(project: &Project, phase: &Phase) -> Result<()> {
+    let name = folder_name(phase);
+    questions::of(phase)?;
+    let included = format!("{{{{#include ../../tests/questions/{name}.md:question}}}}");
+    let chapter = fs::read_to_string(project.root.join(format!("book/src/{name}.md")))?;
+    ensure!(chapter.contains(&included), "the chapter does not ask the question: it has no `{included}`");
+    ensure!(!phase.measures.is_empty(), "there is nothing to measure");
+    let ids: BTreeSet<_> = phase.measures.iter().map(|measure| measure.id).collect();
+    ensure!(ids.len() == phase.measures.len(), "two measures have the same id");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What is printed of several measurements.
+//! What is said of several measurements.
 
 /// The middle one of them, or the mean of the two in the middle; 0 of none.
 pub fn median(figures: impl IntoIterator<Item = f64>) -> f64 {

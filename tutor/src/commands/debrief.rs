@@ -1,0 +1,165 @@
+//! `debrief N`: the learner's binary and the reference's, measured side by side. Nothing here passes or fails.
+
+use std::path::PathBuf;
+
+use anyhow::{Error, Result, anyhow, bail};
+use checks::measure::{self, NotMeasured};
+use checks::{Failure, Measure, Phase};
+use serde_json::{Value, json};
+
+use super::{answer, phase};
+use crate::Ended;
+use crate::cli::DebriefArgs;
+use crate::progress::Progress;
+use crate::project::{self, Project};
+use crate::screen::{Paint, WIDTH, columns, prose, wrap};
+
+/// Enough for a median that one busy moment does not move.
+const ROUNDS: u32 = 3;
+/// The width of the first column; the others follow it.
+const TITLE: usize = 37;
+
+/// Builds both, measures both in turn, and shows the figures beside each other.
+///
+/// # Errors
+///
+/// The phase has not passed, something does not build, or a node does not do what is measured.
+pub fn run(project: &Project, args: &DebriefArgs, json: bool) -> Result<Ended> {
+    let phase = project::phase(args.phase)?;
+    if Progress::load(project)?.of(phase).passed.is_none() {
+        bail!("{}", too_early(phase.number));
+    }
+    let build = |reference: bool| -> Result<PathBuf> {
+        let code = phase::Code { reference, release: args.release };
+        phase::build_code(project, phase, code, json)?.binary()
+    };
+    let (yours, reference) = (build(false)?, build(true)?);
+    let figures = measure::run(phase.measures, [&yours, &reference], ROUNDS);
+    let figures = figures.map_err(|failed| no_figure(phase, failed))?;
+    let rows: Vec<_> =
+        phase.measures.iter().zip(figures).map(|(measure, figures)| Row::new(measure, figures)).collect();
+    let profile = if args.release { "release" } else { "dev" };
+    let measures: Vec<_> = rows.iter().map(Row::as_json).collect();
+    let value = json!({ "phase": phase.number, "profile": profile, "rounds": ROUNDS, "measures": measures });
+    answer(json, &value, &screen(phase, &rows, args.release, Paint::of_stdout()));
+    Ok(Ended::Passed)
+}
+
+struct Row {
+    measure: &'static Measure,
+    yours: f64,
+    reference: f64,
+}
+
+impl Row {
+    fn new(measure: &'static Measure, [yours, reference]: [f64; 2]) -> Self {
+        Self { measure, yours, reference }
+    }
+
+    fn ratio(&self) -> Option<f64> {
+        self.measure.better.ratio(self.yours, self.reference)
+    }
+
+    fn line(&self) -> String {
+        let (title, unit) = (self.measure.title, self.measure.unit);
+        let ratio = self.ratio().map_or_else(|| String::from("–"), |ratio| format!("{ratio:.2}"));
+        format!("  {title:<TITLE$}{:>14}{:>14}{ratio:>8}\n", shown(self.yours, unit), shown(self.reference, unit))
+    }
+
+    fn as_json(&self) -> Value {
+        let Measure { id, title, unit, .. } = self.measure;
+        json!({
+            "measure": id, "title": title, "unit": unit, "yours": self.yours, "reference": self.reference, "ratio": self.ratio(),
+        })
+    }
+}
+
+fn screen(phase: &Phase, rows: &[Row], release: bool, paint: Paint) -> String {
+    let title = format!("Phase {} · {} — your numbers", phase.number, phase.title);
+    let mut out = format!("{}\n\n", paint.bold(&title));
+    out += &format!("{}\n", paint.dim(&format!("  {:<TITLE$}{:>14}{:>14}{:>8}", "", "yours", "reference", "ratio")));
+    out.extend(rows.iter().map(Row::line));
+    out += &format!("\n{}\n    {}\n", prose(HOW_TO_READ, 4), paint.bold(WHAT_IT_HINTS_AT));
+    for row in rows {
+        let text = format!("{}: {}", row.measure.title, row.measure.hint);
+        out += &format!("      - {}\n", wrap(&text, WIDTH - 8).join("\n        "));
+    }
+    let profile = if release { RELEASE.to_owned() } else { dev(phase.number) };
+    out + "\n" + &prose(&profile, 4)
+}
+
+/// A figure with its unit: thousands apart, and no more digits than say something.
+fn shown(figure: f64, unit: &str) -> String {
+    let digits = format!("{figure:.0}");
+    let digits = match columns(&digits) {
+        1 | 2 => format!("{figure:.1}"),
+        _ => thousands(&digits),
+    };
+    if unit.starts_with('/') { format!("{digits}{unit}") } else { format!("{digits} {unit}") }
+}
+
+fn thousands(digits: &str) -> String {
+    let length = digits.len();
+    let comma = |at: usize| at > 0 && (length - at).is_multiple_of(3);
+    digits.chars().enumerate().fold(String::new(), |out, (at, digit)| {
+        let out = if comma(at) { out + "," } else { out };
+        out + &digit.to_string()
+    })
+}
+
+fn no_figure(phase: &Phase, failed: NotMeasured) -> Error {
+    let whose = if failed.subject == 0 { "your node" } else { "the reference" };
+    let title = failed.measure.title;
+    match failed.failure {
+        Failure::Skipped { why } => anyhow!("cannot measure `{title}` here: {why}"),
+        Failure::Failed { expected, .. } => anyhow!(
+            "{whose} did not get through `{title}`, where {expected} was expected. `cargo tutor phase {}` says more",
+            phase.number
+        ),
+    }
+}
+
+fn too_early(number: u8) -> String {
+    format!(
+        "phase {number} does not pass yet, and numbers of code that does not do the same thing cannot be compared. \
+         `cargo tutor phase {number}` says what is next"
+    )
+}
+
+fn dev(number: u8) -> String {
+    format!(
+        "Both in the dev profile, without optimisations: good for the ratio, and for nothing else. `cargo tutor debrief {number} \
+         --release` builds both with them, which takes minutes."
+    )
+}
+
+const RELEASE: &str = "Both in the release profile.";
+const HOW_TO_READ: &str = "Medians of three rounds on this machine, which also runs the clients. A ratio above 1 says that yours costs so \
+    many times as much. What is below 1.5 is mostly the machine's mood.";
+const WHAT_IT_HINTS_AT: &str = "What a large ratio hints at";
+
+#[cfg(test)]
+mod tests {
+    use checks::PHASES;
+
+    use super::{Paint, Row, WIDTH, columns, screen, shown};
+
+    #[test]
+    fn figures_have_as_many_digits_as_say_something() {
+        assert_eq!(shown(14.25, "KiB"), "14.2 KiB");
+        assert_eq!(shown(9.96, "KiB"), "10.0 KiB");
+        assert_eq!(shown(131.7, "µs"), "132 µs");
+        assert_eq!(shown(1_234_567.0, "/s"), "1,234,567/s");
+        assert_eq!(shown(-3.0, "KiB"), "-3.0 KiB");
+    }
+
+    #[test]
+    fn the_widest_figures_fit() {
+        for phase in PHASES {
+            let rows: Vec<_> = phase.measures.iter().map(|measure| Row::new(measure, [9_999_999.0, 100.0])).collect();
+            let screen = screen(phase, &rows, false, Paint { colour: false });
+            let widest = screen.lines().max_by_key(|line| columns(line)).unwrap_or_default();
+            assert!(columns(widest) <= WIDTH, "{widest}");
+        }
+    }
+}
