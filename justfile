@@ -52,7 +52,7 @@ chat name *options:
 bench name *options:
     @cargo tutor bench {{ name }} {{ options }}
 
-# For contributors: let clients that no one here wrote talk to a reference.
+# For contributors: let clients that no one here wrote talk to the references.
 clients *options:
     @cargo tutor clients {{ options }}
 

@@ -46,7 +46,7 @@ pub enum Command {
     Chat(ChatArgs),
     /// Measure the reference in release mode, by the benchmark of this name.
     Bench(BenchArgs),
-    /// For contributors: let clients that no one here wrote talk to a reference.
+    /// For contributors: let clients that no one here wrote talk to the references.
     Clients(ClientsArgs),
     /// For contributors: prove that the course teaches.
     Verify(VerifyArgs),
@@ -144,11 +144,11 @@ pub struct BenchArgs {
 /// Arguments of `clients`.
 #[derive(Debug, clap::Args)]
 pub struct ClientsArgs {
-    /// The phase whose reference they talk to: one that echoes, as only the first does.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub phase: u8,
-    /// Let them talk to this program, which echoes on the same wire; nothing is built.
-    #[arg(long, value_name = "PATH")]
+    /// Only the reference of this phase: the first echoes, and the others let users talk.
+    #[arg(long, value_name = "N")]
+    pub phase: Option<u8>,
+    /// Let them talk to this program, which does what the phase does on the same wire; nothing is built.
+    #[arg(long, value_name = "PATH", requires = "phase")]
     pub bin: Option<PathBuf>,
 }
 

@@ -1,4 +1,4 @@
-// Opens page.html in a headless Chromium: node drive.mjs ws://127.0.0.1:8080/ws PID [CHROMIUM]
+// Opens echo.html or talk.html in a headless Chromium: node drive.mjs ws://127.0.0.1:8080/ws PID echo [CHROMIUM]
 //
 // Prints a line for each thing that holds in the page (✓) or does not (✗); when the page asks for it, ends PID by SIGTERM.
 
@@ -31,8 +31,11 @@ const FLAGS = [
   "--password-store=basic",
   "--use-mock-keychain",
 ];
-const [node, pid, program = "chromium"] = process.argv.slice(2);
-const page = readFileSync(new URL("page.html", import.meta.url));
+const [node, pid, dialect, program = "chromium"] = process.argv.slice(2);
+const files = new Map([
+  [`/${dialect}.html`, "text/html"],
+  ["/common.js", "text/javascript"],
+]);
 const profile = mkdtempSync(join(tmpdir(), "page-"));
 
 const server = createServer().listen(0, "127.0.0.1");
@@ -63,11 +66,13 @@ function openPage() {
       } else if (request.url === "/terminate") {
         process.kill(Number(pid), "SIGTERM");
       }
-      const isPage = request.url.startsWith("/page.html");
-      response.writeHead(isPage ? 200 : 204, { "content-type": "text/html" }).end(isPage ? page : undefined);
+      const { pathname } = new URL(request.url, "http://page");
+      const type = files.get(pathname);
+      const content = type && readFileSync(new URL(`.${pathname}`, import.meta.url));
+      response.writeHead(type ? 200 : 204, { "content-type": type ?? "text/plain" }).end(content);
     });
   });
-  const address = `http://127.0.0.1:${server.address().port}/page.html?node=${encodeURIComponent(node)}`;
+  const address = `http://127.0.0.1:${server.address().port}/${dialect}.html?node=${encodeURIComponent(node)}`;
   // Whatever else it would keep in a home, or leave behind when it is killed, goes where the profile goes.
   const env = { ...process.env, HOME: profile, TMPDIR: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile };
   const chromium = spawn(program, [...FLAGS, `--user-data-dir=${profile}`, address], {

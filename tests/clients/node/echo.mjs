@@ -2,16 +2,9 @@
 //
 // Prints a line for each thing that holds (✓) or does not (✗); the last thing is to end the process PID by SIGTERM.
 
-import { once } from "node:events";
-import { createRequire } from "node:module";
-
-// Where `cargo tutor setup` installs what package.json names.
-const installed = new URL("../../../target/tools/node/", import.meta.url);
-const WebSocket = createRequire(installed)("ws");
+import { WebSocket, connect, equal, next, run, terminate, url } from "./common.mjs";
 
 const LIMIT = 65536;
-const PATIENCE_MS = 5000;
-const [url, pid] = process.argv.slice(2);
 
 const things = {
   "text comes back as text": async () => {
@@ -80,32 +73,9 @@ const things = {
     equal((await closed)[0], 4001);
   },
   "SIGTERM says 1001 to everybody": async () => {
-    const sockets = [await connect(), await connect()];
-    const closed = sockets.map((ws) => next(ws, "close"));
-    process.kill(Number(pid), "SIGTERM");
-    equal((await Promise.all(closed)).map(([code]) => code).join(), "1001,1001");
+    await terminate([await connect(), await connect()]);
   },
 };
-
-let failed = false;
-for (const [name, thing] of Object.entries(things)) {
-  try {
-    await thing();
-    console.log(`✓ ${name}`);
-  } catch (error) {
-    failed = true;
-    console.log(`✗ ${name}: ${error.message}`);
-  }
-}
-process.exit(failed ? 1 : 0);
-
-async function connect(protocols = []) {
-  const ws = new WebSocket(url, protocols);
-  // Whoever waits for something hears of errors too; between two waits, one would end this process.
-  ws.on("error", () => {});
-  await next(ws, "open");
-  return ws;
-}
 
 /** What comes back, in the type that was sent. */
 async function echo(ws, data) {
@@ -115,26 +85,4 @@ async function echo(ws, data) {
   return isBinary ? bytes : String(bytes);
 }
 
-function equal(got, expected) {
-  if (got !== expected) {
-    throw new Error(`expected ${expected}, got ${got}`);
-  }
-}
-
-async function next(ws, event) {
-  const signal = AbortSignal.timeout(PATIENCE_MS);
-  const closed = once(ws, "close", { signal });
-  if (event === "close") {
-    return inTime(closed, event);
-  }
-  const early = closed.then(([code]) => Promise.reject(new Error(`closed ${code} before ${event}`)));
-  return inTime(Promise.race([once(ws, event, { signal }), early]), event);
-}
-
-async function inTime(heard, event) {
-  try {
-    return await heard;
-  } catch (error) {
-    throw error.name === "AbortError" ? new Error(`no ${event} within ${PATIENCE_MS} ms`) : error;
-  }
-}
+await run(things);

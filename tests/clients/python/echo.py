@@ -3,17 +3,10 @@
 Prints a line for each thing that holds (✓) or does not (✗); the last thing is to end the process PID by SIGTERM.
 """
 
-import asyncio
-import os
-import signal
-import sys
-
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from by_package import close_code, connect
+from common import PATIENCE, URL, equal, run, terminate
 
 LIMIT = 65536
-PATIENCE = 5
-URL, PID = sys.argv[1], int(sys.argv[2])
 
 
 async def text_comes_back_as_text():
@@ -99,44 +92,11 @@ async def a_close_is_answered_with_its_own_code():
 
 async def sigterm_says_1001_to_everybody():
     async with connect(URL) as one, connect(URL) as other:
-        os.kill(PID, signal.SIGTERM)
+        terminate()
         equal([await close_code(one), await close_code(other)], [1001, 1001])
 
 
-async def close_code(ws):
-    """The code that the node sent; None if it went without a word."""
-    try:
-        got = await ws.recv()
-        raise AssertionError(f"instead of a close: a message of {len(got)} characters")
-    except ConnectionClosed as closed:
-        return closed.rcvd and closed.rcvd.code
-
-
-def equal(got, expected):
-    assert got == expected, f"expected {expected!r}, got {got!r}"
-
-
-async def main():
-    failed = False
-    for thing in THINGS:
-        name = thing.__name__.replace("_", " ")
-        try:
-            await asyncio.wait_for(thing(), PATIENCE)
-            print(f"✓ {name}", flush=True)
-        except AssertionError as error:
-            failed = True
-            print(f"✗ {name}: {error}", flush=True)
-        # asyncio's own before Python 3.11.
-        except asyncio.TimeoutError:
-            failed = True
-            print(f"✗ {name}: not within {PATIENCE} s", flush=True)
-        except Exception as error:
-            failed = True
-            print(f"✗ {name}: {type(error).__name__} {error}", flush=True)
-    return 1 if failed else 0
-
-
-THINGS = [
+run([
     text_comes_back_as_text,
     binary_comes_back_as_binary,
     a_message_in_fragments_comes_back_whole,
@@ -149,8 +109,4 @@ THINGS = [
     so_is_one_byte_more_in_fragments,
     a_close_is_answered_with_its_own_code,
     sigterm_says_1001_to_everybody,
-]
-
-# A terminal's encoding may not know ✓.
-sys.stdout.reconfigure(encoding="utf-8")
-sys.exit(asyncio.run(main()))
+])

@@ -11,6 +11,7 @@ use super::answer;
 use crate::Ended;
 use crate::cargo;
 use crate::project::{self, Project, folder_name};
+use crate::screen::terminal;
 
 /// Whose code a phase's line points at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub fn current(project: &Project, phase: &Phase) -> Result<Option<From>> {
     Ok([From::Learner, From::Reference].into_iter().find(says))
 }
 
-/// Points the line at `to`, and back again if cargo does not like what it sees.
+/// Shows the change, then points the line at `to`, and back again if cargo does not like what it sees.
 ///
 /// # Errors
 ///
@@ -55,26 +56,30 @@ pub fn run(project: &Project, number: u8, to: From, json: bool) -> Result<Ended>
         bail!("the root Cargo.toml has no line `{}`", From::Learner.line(phase));
     };
     let (old, new) = (before.line(phase), to.line(phase));
-    if before != to {
+    let changed = before != to;
+    if !json {
+        terminal::show(&if changed { change(&old, &new) } else { already(to, &new) });
+    }
+    if changed {
         replace(project, &old, &new)?;
         if let Err(error) = resolves(project) {
             replace(project, &new, &old)?;
             return Err(error.context("nothing was changed"));
         }
     }
-    let screen = if before == to {
-        already(to, &new)
-    } else {
-        format!("Cargo.toml\n  - {old}\n  + {new}\n\n{}\n", meaning(phase, to))
-    };
-    answer(json, &json!({ "phase": number, "changed": before != to, "before": old, "after": new }), &screen);
+    let screen = if changed { format!("\n{}\n", meaning(phase, to)) } else { String::new() };
+    answer(json, &json!({ "phase": number, "changed": changed, "before": old, "after": new }), &screen);
     Ok(Ended::Passed)
 }
 
+/// Leaves every other byte as it is, the ends of lines included.
 fn replace(project: &Project, old: &str, new: &str) -> Result<()> {
     let text = fs::read_to_string(manifest(project))?;
-    let lines = text.lines().map(|line| if line == old { new } else { line });
-    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    let lines = text.split_inclusive('\n').map(|line| match line.strip_prefix(old) {
+        Some(end) if end.trim().is_empty() => format!("{new}{end}"),
+        _ => line.to_owned(),
+    });
+    let text: String = lines.collect();
     fs::write(manifest(project), text).context("cannot write the root manifest")
 }
 
@@ -90,6 +95,10 @@ fn resolves(project: &Project) -> Result<()> {
 
 fn manifest(project: &Project) -> PathBuf {
     project.root.join("Cargo.toml")
+}
+
+fn change(old: &str, new: &str) -> String {
+    format!("Cargo.toml (and Cargo.lock with it)\n  - {old}\n  + {new}\n")
 }
 
 fn already(to: From, line: &str) -> String {

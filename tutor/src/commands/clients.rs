@@ -1,4 +1,4 @@
-//! `clients`: clients that no one here wrote talk to a node that echoes.
+//! `clients`: clients that no one here wrote talk to each reference, in its dialect.
 
 pub mod talk;
 pub mod tools;
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Error, Result};
+use checks::{PHASES, Phase};
 use serde_json::json;
 
 use super::phase;
@@ -15,7 +16,7 @@ use crate::Ended;
 use crate::cli::{ClientsArgs, PhaseArgs};
 use crate::project::{self, Project};
 use crate::screen::{Paint, WIDTH, columns, terminal, wrap};
-use tools::Client;
+use tools::{Client, Dialect};
 
 /// Runs each client against a node of its own, and prints a line for each as soon as it has ended.
 ///
@@ -23,20 +24,28 @@ use tools::Client;
 ///
 /// The node does not build. That a client fails is an outcome, not an error.
 pub fn run(project: &Project, args: &ClientsArgs, json: bool) -> Result<Ended> {
-    let binary = binary(project, args)?;
+    let phases = match args.phase {
+        Some(number) => vec![project::phase(number)?],
+        None => PHASES.to_vec(),
+    };
     // A build server that silently tries nothing would pass for ever.
     let strict = env::var_os("CI").is_some_and(|value| !value.is_empty());
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    for client in Client::ALL {
-        let began = Instant::now();
-        let outcome = outcome(project, client, &binary);
-        match &outcome {
-            Outcome::Passed(_) => passed += 1,
-            Outcome::Skipped(_) if !strict => skipped += 1,
-            Outcome::Failed(_) | Outcome::Skipped(_) => failed += 1,
-        }
-        if !json {
-            terminal::show(&outcome.line(client.name(), strict, began));
+    for phase in phases {
+        let binary = binary(project, phase, args)?;
+        let dialect = Dialect::of(phase);
+        for client in Client::ALL.into_iter().filter(|client| client.speaks(dialect)) {
+            let (began, strict) = (Instant::now(), strict && !client.is_optional());
+            let outcome = outcome(project, client, dialect, &binary);
+            match &outcome {
+                Outcome::Passed(_) => passed += 1,
+                Outcome::Skipped(_) if !strict => skipped += 1,
+                Outcome::Failed(_) | Outcome::Skipped(_) => failed += 1,
+            }
+            if !json {
+                let name = format!("{}, phase {}", client.name(), phase.number);
+                terminal::show(&outcome.line(&name, strict, began));
+            }
         }
     }
     let value = json!({ "passed": passed, "failed": failed, "skipped": skipped });
@@ -45,9 +54,9 @@ pub fn run(project: &Project, args: &ClientsArgs, json: bool) -> Result<Ended> {
 }
 
 /// The program that `--bin` names, or the phase's reference.
-fn binary(project: &Project, args: &ClientsArgs) -> Result<PathBuf> {
+fn binary(project: &Project, phase: &Phase, args: &ClientsArgs) -> Result<PathBuf> {
     let args = PhaseArgs {
-        phase: args.phase,
+        phase: phase.number,
         reference: true,
         bin: args.bin.clone(),
         check: None,
@@ -55,7 +64,7 @@ fn binary(project: &Project, args: &ClientsArgs) -> Result<PathBuf> {
         seed: 1,
         timings: false,
     };
-    phase::build(project, project::phase(args.phase)?, &args, false)?.binary()
+    phase::build(project, phase, &args, false)?.binary()
 }
 
 enum Outcome {
@@ -66,8 +75,9 @@ enum Outcome {
     Skipped(Error),
 }
 
-fn outcome(project: &Project, client: Client, binary: &Path) -> Outcome {
-    let needs = client.command(project).and_then(|command| Ok((command, client.options()?)));
+fn outcome(project: &Project, client: Client, dialect: Dialect, binary: &Path) -> Outcome {
+    let needs = client.command(project, dialect);
+    let needs = needs.and_then(|command| Ok((command, client.options(project, dialect)?)));
     match needs.map(|(command, options)| talk::talk(binary, &command, &options)) {
         Ok(Ok(things)) => Outcome::Passed(things),
         Ok(Err(error)) => Outcome::Failed(error),

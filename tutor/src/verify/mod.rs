@@ -3,7 +3,7 @@
 //! 1. [`generated`]: what is generated is up to date, rustfmt leaves it alone, and the two workspaces agree.
 //! 2. [`builds`]: the staircase. 3. The reference passes. 4. Each step matters. 5. Each catalogued mistake is caught, as its
 //!    entry says.
-//! 6. Is `cargo test`: the golden screens.
+//! 6. Is `cargo test`: the golden screens, and a later phase on an earlier one that is borrowed, and that is not.
 //! 7. [`ids`]: steps, checks, hints, chapters and the catalogue speak of the same things.
 //! 9. [`mixes`]: the workspace resolves and builds with each phase borrowed.
 
