@@ -29,6 +29,9 @@ const FLAGS: &[&str] = &[
     "50ms",
     "--max-message",
     "4096",
+    // Little, so that the answers to a flood of Pings soon fill the buffer behind it too.
+    "--mailbox-bytes",
+    "16384",
 ];
 const MAX_MESSAGE: usize = 4096;
 /// For a machine that does something else as well.

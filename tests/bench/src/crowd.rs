@@ -1,8 +1,10 @@
 //! Users come, talk and leave, and nothing is left of them.
 //!
-//! A process gets memory from the system and gives back only some of it: the allocator keeps what it may need again. So the same
-//! crowd comes twice, and what the second leaves behind is compared with what the first did: what an allocator keeps for reuse is
-//! there after both, what a node forgets to free is there twice.
+//! A process gets memory from the system and gives back only some of it: glibc gives back what is free at the end of a heap, and one
+//! block in use there keeps all that is free below. So a crowd's memory mostly stays, though nobody uses it: a node that calls
+//! `malloc_trim` (preloaded, for the proof) is at 7 MiB after ten thousand users, one that does not at 102 MiB. That says nothing about
+//! the node. So the same crowd comes twice: what an allocator keeps for reuse is there after both, what a node forgets to free is
+//! there twice.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
