@@ -397,16 +397,21 @@ impl Site {
         let ping = Frame::client(frame::PING, [b'x'; 125]).encode();
         let junk = Frame::client(frame::TEXT, "junk").encode();
         let floods = [("empty continuations", begun, empty), ("Pings", vec![], ping), ("junk", vec![], junk)];
-        let floods = floods.into_iter().map(|(name, first, frame)| async move {
+        let mut running = Vec::new();
+        for (name, first, frame) in floods {
             let mut client = self.node.connect_stalled(name).await.expect("a connection");
             client.send_bytes(&first, name).await.expect("sent");
             let mut write = client.take_writing().expect("it has one");
             let many = frame.repeat(256);
-            let flood = async { while write.write_all(&many).await.is_ok() {} };
-            // The node lets go: they show no life, or do not take what they are told.
-            timeout(PATIENCE, flood).await.unwrap_or_else(|_| panic!("{name}: the node still listens"));
-        });
-        futures_util::future::join_all(floods).await;
+            running.push(tokio::spawn(async move {
+                while write.write_all(&many).await.is_ok() {}
+                drop(client);
+            }));
+        }
+        // The node lets go: they show no life, or do not take what they are told.
+        let gone = eventually(PATIENCE, || self.nobody_is_left()).await;
+        running.iter().for_each(tokio::task::JoinHandle::abort);
+        gone.unwrap_or_else(|left| panic!("floods: {left}"));
     }
 
     /// Requests that were good once.
