@@ -44,7 +44,9 @@ impl Life {
         // Moving the alarm at each frame would take the timer's lock each time; it rings at most once a timeout instead,
         // and is moved then.
         loop {
-            self.alarm.as_mut().await;
+            // Whoever floods uses up the task's budget, and a timer that is asked without one stays silent: so this one is asked
+            // with none to keep.
+            tokio::task::unconstrained(self.alarm.as_mut()).await;
             let due = self.seen + self.timeout;
             if Instant::now() >= due {
                 return;

@@ -39,7 +39,8 @@ pub async fn write(sink: &mut Sink, mut queue: Queue, config: &Config) -> Ended 
         };
         let mut batch = Batch::default();
         match timeout_at(waiting_since + config.slow_grace, batch.write(sink, &mut queue, first)).await {
-            Err(_) => return Ended::Slow,
+            // Or full of Pongs, which nobody queues: this client floods with Pings and reads no answer.
+            Err(_) | Ok(Err(Error::WriteBufferFull(_))) => return Ended::Slow,
             Ok(Err(_)) => return gone(queue).await,
             Ok(Ok(after)) => {
                 batch.mark_written(&queue);

@@ -6,10 +6,12 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use futures_util::{SinkExt, StreamExt};
 
+use crate::limit::raise_file_limit;
 use crate::subject::Subject;
 
 /// Opens the sockets one after another, has each echo a frame, and prints what they cost.
 pub async fn run(binary: &Path, sockets: usize) -> Result<()> {
+    // Where it cannot be raised, the socket that finds no descriptor says so.
     raise_file_limit();
     let node = Subject::start(binary, &["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).await?;
     let before = node.memory().await?;
@@ -28,13 +30,4 @@ pub async fn run(binary: &Path, sockets: usize) -> Result<()> {
     println!("memory per socket           {:.1} KiB", (after - before) / sockets as f64);
     println!("connect + one echo          {:.0} a second, one at a time", sockets as f64 / seconds);
     Ok(())
-}
-
-/// Each socket costs a descriptor here as well.
-fn raise_file_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // Where it cannot be raised, the socket that finds no descriptor says so.
-    let _ = setrlimit(Resource::Nofile, limit);
 }

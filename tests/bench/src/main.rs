@@ -3,12 +3,16 @@
 //! Generator and server share the machine, so absolute figures say little and ratios a lot.
 //!
 //! - [`idle`]: memory per idle socket. [`echo`]: echoes. [`route`]: messages from user to user, beside other routers.
-//! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`dialect`]: adapters for routers.
+//! - [`crowd`]: ten thousand users come, talk and leave, and nothing is left of them.
+//! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`dialect`]: adapters for routers. [`limit`]: how many
+//!   sockets fit.
 
+mod crowd;
 mod dialect;
 mod echo;
 mod floor;
 mod idle;
+mod limit;
 mod route;
 mod subject;
 
@@ -59,6 +63,15 @@ enum Bench {
         #[arg(long, default_value_t = 2)]
         seconds: u64,
     },
+    /// Users register, talk and leave, twice: every table is empty afterwards, and the second time costs no more memory
+    Crowd {
+        /// The node to measure
+        #[arg(long)]
+        bin: PathBuf,
+        /// How many users; each has a socket
+        #[arg(long, default_value_t = 10_000)]
+        users: usize,
+    },
     /// A floor itself: started by the benchmarks
     #[command(hide = true)]
     Floor {
@@ -73,6 +86,7 @@ async fn main() -> anyhow::Result<()> {
         Bench::Idle { bin, sockets } => idle::run(&bin, sockets).await,
         Bench::Echo { bin, rounds, seconds } => echo::run(&bin, rounds, seconds).await,
         Bench::Route { bin, rounds, seconds } => route::run(&bin, rounds, seconds).await,
+        Bench::Crowd { bin, users } => crowd::run(&bin, users).await,
         Bench::Floor { floor } => floor::serve(floor).await,
     }
 }

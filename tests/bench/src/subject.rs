@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use checks::harness::process::Process;
+use checks::harness::{Admin, Story};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
@@ -19,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Subject {
     process: Process,
     address: SocketAddr,
+    admin: Option<SocketAddr>,
     path: &'static str,
     _config: Option<ConfigFile>,
 }
@@ -29,7 +31,8 @@ impl Subject {
         let process = Process::start(binary, args).with_context(|| format!("cannot start {}", binary.display()))?;
         let ready = process.ready().await.context("it ended without a ready line")?;
         let address = ready.address("ws").context("its ready line names no ws=")?;
-        Ok(Self { process, address, path: "/ws", _config: None })
+        let admin = ready.address("admin");
+        Ok(Self { process, address, admin, path: "/ws", _config: None })
     }
 
     /// Starts a router, whichever it is.
@@ -53,7 +56,7 @@ impl Subject {
         ))?;
         let process =
             Process::start(binary, &["--config".as_ref(), config.0.as_os_str()]).context("cannot start NATS")?;
-        let started = Self { process, address, path: "/", _config: Some(config) };
+        let started = Self { process, address, admin: None, path: "/", _config: Some(config) };
         let deadline = Instant::now() + PATIENCE;
         while let Err(error) = started.connect().await {
             ensure!(Instant::now() < deadline, "NATS does not serve: {error}");
@@ -70,6 +73,17 @@ impl Subject {
         let config = WebSocketConfig::default().read_buffer_size(4096);
         let (ws, _) = client_async_with_config(url, stream, Some(config)).await.context("refused the upgrade")?;
         Ok(ws)
+    }
+
+    /// Its admin listener, where it has one.
+    pub fn admin(&self) -> Result<Admin> {
+        let address = self.admin.context("its ready line names no admin=")?;
+        Ok(Admin::new(&Story::begin(), "node", address))
+    }
+
+    /// Whether it has panicked.
+    pub fn has_panicked(&self) -> bool {
+        self.process.report("node").panic.is_some()
     }
 
     /// Resident memory in KiB.

@@ -65,6 +65,11 @@ impl Admin {
         Self { node: node.to_owned(), story: story.clone(), address }
     }
 
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The same door, with another story.
     pub fn told_in(&self, story: &Story) -> Self {
         Self { story: story.clone(), ..self.clone() }

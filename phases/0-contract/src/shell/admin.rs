@@ -1,5 +1,6 @@
 //! The admin listener: what an operator asks and orders.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
+use http_body_util::LengthLimitError;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::error::ApiError;
@@ -23,6 +26,9 @@ use super::stop::Stop;
 use super::users;
 use crate::gateway::Code;
 use crate::{Completion, ConnId, Frame, MessageIds, Node, Outcome, PushError, Seams, SocketHandle, Stats};
+
+/// A caller gets so long to send a body; a crowd that dribbles them cannot hold descriptors for ever.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the routes work on.
 pub struct Admin {
@@ -110,14 +116,23 @@ async fn push(State(admin): State<Arc<Admin>>, conn: Named, request: Request) ->
 
 async fn frame(request: Request, admin: &Admin) -> Result<Frame, ApiError> {
     let binary = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/octet-stream");
-    let limit = admin.node.config.max_message;
-    let too_large =
-        |_| ApiError::permanent(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("at most {limit} bytes"));
-    let body = axum::body::to_bytes(request.into_body(), limit).await.map_err(too_large)?;
+    let body = body(request, admin.node.config.max_message).await?;
     if binary {
         return Ok(Frame::Binary(body));
     }
     text(body).ok_or_else(|| ApiError::permanent(StatusCode::BAD_REQUEST, "malformed", "a text frame must be UTF-8"))
+}
+
+/// A request's body, which may be as large as a message.
+pub async fn body(request: Request, limit: usize) -> Result<Bytes, ApiError> {
+    let body = timeout(BODY_TIMEOUT, axum::body::to_bytes(request.into_body(), limit)).await;
+    let body = body.map_err(|_| ApiError::passing(StatusCode::REQUEST_TIMEOUT, "timeout", "the body did not come"))?;
+    body.map_err(|error| match error.source() {
+        Some(why) if why.is::<LengthLimitError>() => {
+            ApiError::permanent(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("at most {limit} bytes"))
+        }
+        _ => ApiError::of(Code::Malformed, "the body is broken, or broken off"),
+    })
 }
 
 fn text(body: Bytes) -> Option<Frame> {
@@ -151,7 +166,7 @@ pub fn awaited() -> (Completion, oneshot::Receiver<Outcome>) {
 
 /// The outcome, or that it took too long.
 pub async fn within(patience: Duration, outcome: oneshot::Receiver<Outcome>) -> Outcome {
-    match tokio::time::timeout(patience, outcome).await {
+    match timeout(patience, outcome).await {
         Ok(outcome) => outcome.unwrap_or(Outcome::Unavailable),
         Err(_) => Outcome::Timeout,
     }

@@ -41,6 +41,9 @@ pub async fn upgrade(State(upgrades): State<Arc<Upgrades>>, mut request: Request
         return ApiError::permanent(StatusCode::FORBIDDEN, "unauthorized", "pages of this origin may not connect")
             .into_response();
     }
+    if !has_one_key(request.headers()) {
+        return refuse("send one Sec-WebSocket-Key, 16 bytes in Base64");
+    }
     let mut response = match create_response_with_body(&request, Body::empty) {
         Ok(response) => response,
         Err(error) => return refuse(&error.to_string()),
@@ -100,6 +103,13 @@ impl Drop for Open<'_> {
 /// Only browsers send an Origin, and they do not let a page lie about it. Whoever sends none is no page.
 fn is_welcome(origin: Option<&HeaderValue>, welcome: &[String]) -> bool {
     origin.is_none_or(|origin| welcome.is_empty() || welcome.iter().any(|welcome| origin == welcome.as_str()))
+}
+
+/// The library asks for a key and takes any; RFC 6455 (4.2.1) asks for one, of 16 bytes, which are 24 in Base64.
+fn has_one_key(headers: &HeaderMap) -> bool {
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    // None at all is the library's to refuse: it says what else is missing.
+    keys.next().is_none_or(|key| key.len() == 24) && keys.next().is_none()
 }
 
 fn offers_subprotocol(headers: &HeaderMap) -> bool {

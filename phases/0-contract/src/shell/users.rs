@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, body};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::admin::{Admin, Named, answer, awaited, name, within};
+use super::admin::{Admin, Named, answer, awaited, body, name, within};
 use super::error::ApiError;
 use crate::gateway::{Code, decode};
 use crate::message::{Message, Payload};
@@ -63,9 +62,6 @@ fn message_id(admin: &Admin, headers: &HeaderMap, to: &UserId) -> Result<Message
 }
 
 async fn payload(request: Request, limit: usize) -> Result<Payload, ApiError> {
-    let too_large =
-        |_| ApiError::permanent(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("at most {limit} bytes"));
-    let body = body::to_bytes(request.into_body(), limit).await.map_err(too_large)?;
-    let payload = Utf8Bytes::try_from(body).ok().and_then(Payload::parse);
+    let payload = Utf8Bytes::try_from(body(request, limit).await?).ok().and_then(Payload::parse);
     payload.ok_or_else(|| ApiError::of(Code::Malformed, "the body is one JSON value"))
 }
