@@ -48,7 +48,7 @@ return number:
 chat name *options:
     @cargo tutor chat {{ name }} {{ options }}
 
-# Measure the reference in release mode: just bench idle, just bench echo
+# Measure: just bench idle, echo, route or crowd; just bench save for the wait until a verdict
 bench name *options:
     @cargo tutor bench {{ name }} {{ options }}
 

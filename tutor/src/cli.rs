@@ -44,7 +44,7 @@ pub enum Command {
     Watch(PhaseNumber),
     /// Talk through a node, from phase 2 on, at the terminal.
     Chat(ChatArgs),
-    /// Measure the reference in release mode, by the benchmark of this name.
+    /// Measure the reference in release mode, by the benchmark of this name; or `save`: the wait for a verdict.
     Bench(BenchArgs),
     /// For contributors: let clients that no one here wrote talk to the references.
     Clients(ClientsArgs),

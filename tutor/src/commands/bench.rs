@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use checks::PHASES;
 
+use super::save;
 use crate::Ended;
 use crate::cargo::{Build, Outcome};
 use crate::project::{Project, folder_name};
@@ -16,6 +17,10 @@ use crate::project::{Project, folder_name};
 ///
 /// Something does not build, or the benchmark cannot be started.
 pub fn run(project: &Project, args: &[String]) -> Result<Ended> {
+    // The one benchmark of the tutor itself: it builds as learners do, without optimisation.
+    if let Some(("save", args)) = args.split_first().map(|(name, args)| (name.as_str(), args)) {
+        return save::run(project, args);
+    }
     let bench = release(&project.root, String::from("bench"), String::from("bench"))?;
     let mut command = Command::new(bench);
     command.args(args).current_dir(&project.root);

@@ -14,6 +14,7 @@ pub mod list;
 pub mod phase;
 pub mod repeat;
 pub mod reset;
+pub mod save;
 pub mod setup;
 pub mod test;
 pub mod watch;
