@@ -8,6 +8,8 @@ use crate::harness::{Failure, Heard, Judge, Socket, Talk, World, ensure};
 
 /// Sent without waiting.
 const PIPELINED: usize = 200;
+/// Sent behind a message that waits, to a recipient that does not read: more than a kernel takes when it has taken nothing for a while.
+const BEHIND: usize = 4;
 /// A recipient that was thought to be stuck, and then was not: on a busy machine.
 const ATTEMPTS: usize = 3;
 
@@ -181,19 +183,38 @@ pub async fn unavailable(world: &World) -> Result<(), Failure> {
     for _ in 0..ATTEMPTS {
         let mut deaf = node.connect_stalled("bob").await?;
         let conn = deaf.register("bob").await?;
-        let reference = stuck::until_silent(&node, &mut a, "bob", &conn).await?;
-        deaf.reset();
-        let expected = format!("error unavailable (ref {reference})");
-        let told = a.hear().await.seen_as(Observed::NothingArrived, Observed::DroppedWithoutAnswer);
-        let told = told.expecting(&expected)?;
-        if told.is_ok(&reference) {
-            // It was about to be written after all.
-            node.forgotten("bob").await?;
-            continue;
+        let mut owed = vec![stuck::until_silent(&node, &mut a, "bob", &conn).await?];
+        for n in 0..BEHIND {
+            let reference = format!("{conn}-behind-{n}");
+            a.message("bob", &stuck::big(n), Some(&reference)).await?;
+            owed.push(reference);
         }
-        let unavailable = told.is_error("unavailable", Some(&reference)) && told.retry();
-        ensure(unavailable, Observed::DroppedWithoutAnswer, expected)?;
-        return node.counted("messages.unavailable", 1).await;
+        // The node takes a sender's frames in order, so all of them wait for bob by the time of the pong.
+        a.say(r#"{"type":"ping","ref":"taken"}"#, "ping (ref taken)").await?;
+        let (mut waiting, mut dropped) = (Some(deaf), 0);
+        while waiting.is_some() || !owed.is_empty() {
+            let expected = format!("error unavailable (ref {})", owed.join(", "));
+            let told = a.hear().await.seen_as(Observed::NothingArrived, Observed::DroppedWithoutAnswer);
+            let told = told.expecting(&expected)?;
+            if told.kind() == "pong" {
+                if let Some(deaf) = waiting.take() {
+                    deaf.reset();
+                }
+                continue;
+            }
+            let known = owed.iter().position(|reference| told.reference() == Some(reference));
+            let reference = known.map(|known| owed.remove(known)).unwrap_or_default();
+            // The first of them may have been about to be written after all.
+            if dropped > 0 || !told.is_ok(&reference) {
+                let unavailable = told.is_error("unavailable", Some(&reference)) && told.retry();
+                ensure(unavailable, Observed::DroppedWithoutAnswer, expected)?;
+                dropped += 1;
+            }
+        }
+        if dropped > 0 {
+            return node.counted("messages.unavailable", dropped).await;
+        }
+        node.forgotten("bob").await?;
     }
     Err(Failure::skip("this machine is too busy to get a client stuck"))
 }
