@@ -46,3 +46,28 @@ pub struct Check {
     /// Starts its own nodes in the world it is given.
     pub run: for<'w> fn(&'w World) -> BoxFuture<'w, Result<(), Failure>>,
 }
+
+/// A row of a phase's table of checks; `LIMIT` is the phase's own.
+macro_rules! check {
+    ($step:literal, $id:literal, $title:literal, $run:path) => {
+        Check { id: $id, step: $step, title: $title, limit: LIMIT, run: |world| Box::pin($run(world)) }
+    };
+}
+pub(crate) use check;
+
+#[cfg(test)]
+mod tests {
+    use crate::PHASES;
+
+    #[test]
+    fn checks_stand_in_step_order_with_unique_ids_and_short_titles() {
+        for phase in PHASES {
+            assert!(phase.checks.is_sorted_by_key(|check| check.step));
+            for (index, check) in phase.checks.iter().enumerate() {
+                assert!(check.title.chars().count() <= 52, "{}", check.title);
+                assert!((1..=phase.steps.len()).contains(&usize::from(check.step)), "{}", check.id);
+                assert!(phase.checks[..index].iter().all(|other| other.id != check.id), "{}", check.id);
+            }
+        }
+    }
+}

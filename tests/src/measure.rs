@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
-use crate::harness::{Node, Peer, RawClient, Seen};
+use crate::harness::{Peer, RawClient, Seen};
 use crate::median::median;
 use crate::run::{raise_file_limit, runtime};
 use crate::{Failure, Observed, World};
@@ -115,17 +115,6 @@ pub async fn next_text(client: &mut RawClient) -> Result<String, Failure> {
             other => return Err(Failure::new(other.instead_of_message(), "a text message")),
         }
     }
-}
-
-/// The node's resident memory in KiB.
-///
-/// # Errors
-///
-/// A skip where `ps` cannot say.
-pub async fn resident_kib(node: &Node) -> Result<f64, Failure> {
-    let kib = node.process().rss_kib().await;
-    // Resident memory is far below what an f64 counts exactly.
-    kib.map(|kib| kib as f64).ok_or_else(|| Failure::skip("`ps -o rss=` cannot say how much memory a process has"))
 }
 
 #[cfg(test)]

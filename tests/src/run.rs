@@ -132,9 +132,11 @@ fn wanted(phase: &Phase, check: &Check, options: &Options) -> bool {
     options.only.is_empty() || options.only.iter().any(|only| *only == step || only == check.id)
 }
 
-/// A hundred sockets and a dozen nodes need more files than the soft limit of some systems.
-pub(crate) fn raise_file_limit() {
+/// Raises this process's limit of open files as far as it goes, and gives it: a hundred sockets and a dozen nodes need more than
+/// the soft limit of some systems, and a benchmark's sockets more than most.
+pub fn raise_file_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     // Where it is refused, what is there has to do.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

@@ -5,9 +5,8 @@ mod common;
 
 use std::time::Duration;
 
-use checks::Failure;
 use checks::harness::frame::{self, Frame};
-use checks::harness::{Heard, Node, RawClient, Talk, World, eventually};
+use checks::harness::{Heard, RawClient, Talk, World};
 
 const USERS: usize = 500;
 /// For a machine that does something else as well; an answer takes milliseconds.
@@ -41,7 +40,7 @@ async fn a_crowd_leaves_nothing_behind() {
     for (number, user) in crowd.into_iter().enumerate() {
         leave(user, number).await;
     }
-    eventually(PATIENCE, || nobody_is_left(&node)).await.expect("every table is empty");
+    node.admin().nobody_left(PATIENCE).await.expect("every table is empty");
     for number in 0..USERS {
         let answer = node.admin().peek(&format!("/users/{}", name(number))).await.expect("an answer");
         answer.expect(404, Some("not_connected")).expect("nobody by that name");
@@ -73,16 +72,5 @@ async fn leave(mut user: RawClient, number: usize) {
         }
         1 => user.reset(),
         _ => drop(user),
-    }
-}
-
-async fn nobody_is_left(node: &Node) -> Result<(), String> {
-    let told = |failure: Failure| format!("{failure:?}");
-    let sockets = node.admin().sockets().await.map_err(told)?.len() as u64;
-    let open = node.admin().counter("sockets.open").await.map_err(told)?;
-    let users = node.admin().counter("registry.users").await.map_err(told)?;
-    match (sockets, open, users) {
-        (0, 0, 0) => Ok(()),
-        left => Err(format!("/sockets, sockets.open, registry.users: {left:?}")),
     }
 }

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use checks::harness::frame::{self, Frame};
-use checks::harness::{Node, Peer as _, RawClient, Rng, Seen, Talk, World, eventually};
+use checks::harness::{Node, Peer as _, RawClient, Rng, Seen, Talk, World};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -275,22 +275,11 @@ impl Site {
             let answer = listener.peek("/health").await.expect(what);
             assert_eq!(answer.status, 200, "{what}");
         }
-        eventually(PATIENCE, || self.nobody_is_left()).await.unwrap_or_else(|left| panic!("{what}: {left}"));
+        self.node.admin().nobody_left(PATIENCE).await.unwrap_or_else(|left| panic!("{what}: {left}"));
+        assert_eq!(self.node.admin().counter("registry.swept").await.expect(what), 0, "{what}");
         let now = self.node.process().rss_kib().await.unwrap_or(0);
         assert!(now <= self.before + GROWTH_KIB, "{what}: {} KiB before, {now} KiB now", self.before);
         self.converse(what).await;
-    }
-
-    async fn nobody_is_left(&self) -> Result<(), String> {
-        let sockets = self.node.admin().sockets().await.map_err(|why| format!("{why:?}"))?;
-        let mut left = vec![sockets.len() as u64];
-        for counter in ["sockets.open", "registry.users", "registry.swept"] {
-            left.push(self.node.admin().counter(counter).await.map_err(|why| format!("{why:?}"))?);
-        }
-        if left.iter().all(|left| *left == 0) {
-            return Ok(());
-        }
-        Err(format!("/sockets, sockets.open, registry.users and registry.swept: {left:?}"))
     }
 
     /// Two who behave understand each other, however their neighbours do.
@@ -409,7 +398,7 @@ impl Site {
             }));
         }
         // The node lets go: they show no life, or do not take what they are told.
-        let gone = eventually(PATIENCE, || self.nobody_is_left()).await;
+        let gone = self.node.admin().nobody_left(PATIENCE).await;
         running.iter().for_each(tokio::task::JoinHandle::abort);
         gone.unwrap_or_else(|left| panic!("floods: {left}"));
     }

@@ -10,24 +10,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use checks::harness::Admin;
+use checks::run::raise_file_limit;
 use futures_util::{SinkExt, StreamExt, TryStreamExt};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 
-use crate::limit::raise_file_limit;
 use crate::subject::Subject;
 
 /// How many users do something at the same time; the others wait for their turn.
 const AT_A_TIME: usize = 32;
+/// What a process needs besides its sockets.
+const OTHER_FILES: u64 = 100;
 /// How many users are looked up one by one afterwards.
 const LOOKED_UP: usize = 100;
 /// So much may be left of the second crowd, over what was left of the first.
 const GROWTH: f64 = 0.10;
 /// How long a node may take to notice that all have gone.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Between two looks at a table.
-const PAUSE: Duration = Duration::from_millis(20);
 /// How often the node looks for registrations without a connection, and the pause in which it does once more.
 const SWEEP: (&str, Duration) = ("200ms", Duration::from_millis(500));
 
@@ -41,7 +41,8 @@ struct Wave {
 /// Sends the crowd twice, prints what it cost, and fails if anything is left of it.
 pub async fn run(binary: &Path, users: usize) -> Result<()> {
     ensure!(users >= 2, "a crowd has two users at least");
-    let at_once = users.min(raise_file_limit());
+    // A node raises its own limit in the same way.
+    let at_once = users.min(usize::try_from(raise_file_limit().saturating_sub(OTHER_FILES))?);
     let node =
         Subject::start(binary, &["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--sweep", SWEEP.0]).await?;
     let start = node.memory().await?;
@@ -157,18 +158,7 @@ fn name(number: usize) -> String {
 
 /// Waits until nobody is left in any table.
 async fn empty(admin: &Admin) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let mut left = vec![("/sockets", sockets(admin).await?)];
-        for counter in ["sockets.open", "registry.users"] {
-            left.push((counter, stat(admin, counter).await?));
-        }
-        if left.iter().all(|(_, left)| *left == 0) {
-            return Ok(());
-        }
-        ensure!(Instant::now() < deadline, "all have left, but there are still {left:?}");
-        tokio::time::sleep(PAUSE).await;
-    }
+    admin.nobody_left(PATIENCE).await.map_err(|left| anyhow!("all have left: {left}"))
 }
 
 /// Looks into every corner after `waves` waves of `users`.
@@ -196,10 +186,6 @@ async fn left_nothing(node: &Subject, users: usize, waves: usize) -> Result<()> 
     }
     ensure!(!node.has_panicked(), "the node has panicked");
     Ok(())
-}
-
-async fn sockets(admin: &Admin) -> Result<u64> {
-    Ok(admin.sockets().await.map_err(told)?.len() as u64)
 }
 
 async fn stat(admin: &Admin, counter: &str) -> Result<u64> {

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use checks::run::raise_file_limit;
 use futures_util::{SinkExt, StreamExt};
 
-use crate::limit::raise_file_limit;
 use crate::subject::Subject;
 
 /// Opens the sockets one after another, has each echo a frame, and prints what they cost.

@@ -4,15 +4,13 @@
 //!
 //! - [`idle`]: memory per idle socket. [`echo`]: echoes. [`route`]: messages from user to user, beside other routers.
 //! - [`crowd`]: ten thousand users come, talk and leave, and nothing is left of them.
-//! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`dialect`]: adapters for routers. [`limit`]: how many
-//!   sockets fit.
+//! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`dialect`]: adapters for routers.
 
 mod crowd;
 mod dialect;
 mod echo;
 mod floor;
 mod idle;
-mod limit;
 mod route;
 mod subject;
 

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use checks::harness::process::Process;
-use checks::harness::{Admin, Story};
+use checks::harness::{Admin, Story, eventually};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
@@ -57,11 +57,7 @@ impl Subject {
         let process =
             Process::start(binary, &["--config".as_ref(), config.0.as_os_str()]).context("cannot start NATS")?;
         let started = Self { process, address, admin: None, path: "/", _config: Some(config) };
-        let deadline = Instant::now() + PATIENCE;
-        while let Err(error) = started.connect().await {
-            ensure!(Instant::now() < deadline, "NATS does not serve: {error}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        eventually(PATIENCE, || started.connect()).await.context("NATS does not serve")?;
         Ok(started)
     }
 

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::Observed;
+use crate::harness::eventually::eventually;
 use crate::harness::failure::{Failure, ensure};
 use crate::harness::story::{Story, show_binary, show_text};
 
@@ -170,6 +171,25 @@ impl Admin {
             self.record(&answer);
             Failure::new(Observed::WrongAnswer, format!("a counter {name} in /stats"))
         })
+    }
+
+    /// Waits until nobody is left in any table; unrecorded.
+    ///
+    /// # Errors
+    ///
+    /// Who is left after `within`, or what the node answered instead.
+    pub async fn nobody_left(&self, within: Duration) -> Result<(), String> {
+        eventually(within, || async {
+            let told = |failure: Failure| format!("{failure:?}");
+            let listed = self.sockets().await.map_err(told)?.len() as u64;
+            let open = self.counter("sockets.open").await.map_err(told)?;
+            let users = self.counter("registry.users").await.map_err(told)?;
+            match (listed, open, users) {
+                (0, 0, 0) => Ok(()),
+                left => Err(format!("left in /sockets, sockets.open and registry.users: {left:?}")),
+            }
+        })
+        .await
     }
 
     /// Adds an answer to the story.

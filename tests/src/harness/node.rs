@@ -45,6 +45,16 @@ impl Node {
         &self.process
     }
 
+    /// Its resident memory in KiB.
+    ///
+    /// # Errors
+    ///
+    /// A skip where `ps` cannot say.
+    pub async fn rss_kib(&self) -> Result<u64, Failure> {
+        let kib = self.process.rss_kib().await;
+        kib.ok_or_else(|| Failure::skip("`ps -o rss=` cannot say how much memory a process has"))
+    }
+
     /// Where its public listener is.
     pub fn ws(&self) -> SocketAddr {
         self.ws

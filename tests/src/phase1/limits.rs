@@ -105,11 +105,11 @@ pub async fn memory(world: &World) -> Result<(), Failure> {
     let mut warm = node.connect("warm").await?;
     warm.send_text("what the first socket needs is not counted").await?;
     warm.expect_text("what the first socket needs is not counted").await?;
-    let before = resident(&node).await?;
+    let before = node.rss_kib().await?;
     world.story().record("idle", "node", format!("{IDLE_SOCKETS} times: connect, \"hello\""));
     let clients: Vec<_> =
         stream::iter(0..IDLE_SOCKETS).map(|n| idle(&node, n)).buffered(AT_A_TIME).try_collect().await?;
-    let each = resident(&node).await?.saturating_sub(before) / IDLE_SOCKETS;
+    let each = node.rss_kib().await?.saturating_sub(before) / IDLE_SOCKETS;
     node.admin().record_seen(format!("({IDLE_SOCKETS} sockets, {each} KiB each)"));
     drop(clients);
     ensure(each <= IDLE_KIB, Observed::TooMuchMemory, format!("{IDLE_KIB} KiB a socket at most"))
@@ -122,10 +122,6 @@ async fn idle(node: &Node, number: u64) -> Result<impl Peer + use<>, Failure> {
     client.send_text("hello").await?;
     client.expect_text("hello").await?;
     Ok(client)
-}
-
-async fn resident(node: &Node) -> Result<u64, Failure> {
-    node.process().rss_kib().await.ok_or_else(|| Failure::skip("`ps -o rss=` cannot say how much memory a process has"))
 }
 
 async fn refuse(node: &Node, frame: &Frame, text: &str, code: u16) -> Result<(), Failure> {

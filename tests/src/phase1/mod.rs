@@ -11,6 +11,7 @@ mod writer;
 
 use std::time::Duration;
 
+use crate::check::check;
 use crate::measure::Better;
 use crate::{Check, Measure, Phase, Step};
 
@@ -29,12 +30,6 @@ const STEPS: &[Step] = &[
     Step { title: "heartbeat", file: "src/heartbeat.rs" },
     Step { title: "a shutdown that loses nothing", file: "src/mailbox.rs" },
 ];
-
-macro_rules! check {
-    ($step:literal, $id:literal, $title:literal, $run:path) => {
-        Check { id: $id, step: $step, title: $title, limit: LIMIT, run: |world| Box::pin($run(world)) }
-    };
-}
 
 const CHECKS: &[Check] = &[
     check!(1, "echo-text", "text comes back unchanged", echo::text),
@@ -113,18 +108,3 @@ const MEASURES: &[Measure] = &[
         run: |world| Box::pin(measures::idle(world)),
     },
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn checks_stand_in_step_order_with_unique_ids_and_short_titles() {
-        assert!(CHECKS.is_sorted_by_key(|check| check.step));
-        for (index, check) in CHECKS.iter().enumerate() {
-            assert!(check.title.chars().count() <= 52, "{}", check.title);
-            assert!((1..=STEPS.len()).contains(&usize::from(check.step)), "{}", check.id);
-            assert!(CHECKS[..index].iter().all(|other| other.id != check.id), "{}", check.id);
-        }
-    }
-}

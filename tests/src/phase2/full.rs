@@ -91,7 +91,7 @@ pub async fn device(world: &World) -> Result<(), Failure> {
 pub async fn memory(world: &World) -> Result<(), Failure> {
     let node = world.node(&ROOM_FOR_TWO).await?;
     let (mut a, _deaf) = alice_and_stuck_bob(&node).await?;
-    let before = resident(&node).await?;
+    let before = node.rss_kib().await?;
     let (payload, mut refused) = (big(0), 0);
     for _ in 0..SENT / BATCH {
         for _ in 0..BATCH {
@@ -106,7 +106,7 @@ pub async fn memory(world: &World) -> Result<(), Failure> {
             }
         }
     }
-    let more = resident(&node).await?.saturating_sub(before);
+    let more = node.rss_kib().await?.saturating_sub(before);
     node.admin().record_seen(format!("({more} KiB more than before {SENT} large messages)"));
     ensure(more <= KIB_AT_MOST, Observed::TooMuchMemory, format!("{KIB_AT_MOST} KiB more at most"))?;
     ensure(refused > SENT / 2, Observed::NeverOverloaded, format!("most of {SENT} messages refused"))
@@ -147,8 +147,4 @@ async fn stuck_bob(node: &Node, name: &str) -> Result<RawClient, Failure> {
     let conn = deaf.register("bob").await?;
     fill(node, &conn).await?;
     Ok(deaf)
-}
-
-async fn resident(node: &Node) -> Result<u64, Failure> {
-    node.process().rss_kib().await.ok_or_else(|| Failure::skip("`ps -o rss=` cannot say how much memory a process has"))
 }

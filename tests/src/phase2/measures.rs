@@ -6,7 +6,7 @@ use crate::Observed;
 use crate::harness::frame::{self, Frame};
 use crate::harness::gateway::message_frame;
 use crate::harness::{Failure, Node, RawClient, Talk, World, ensure};
-use crate::measure::{next_text, resident_kib};
+use crate::measure::next_text;
 use crate::median::median;
 
 /// Characters of a payload, which is a JSON string.
@@ -68,9 +68,10 @@ pub async fn burst(world: &World) -> Result<f64, Failure> {
 pub async fn idle(world: &World) -> Result<f64, Failure> {
     let node = world.node(&[]).await?.untold();
     let _warm = users(&node, "warm", WARM_UP).await?;
-    let before = resident_kib(&node).await?;
+    let before = node.rss_kib().await?;
     let _idle = users(&node, "idle", IDLE_USERS).await?;
-    Ok((resident_kib(&node).await? - before) / IDLE_USERS as f64)
+    // Less than before, if memory was given back meanwhile.
+    Ok((node.rss_kib().await? as f64 - before as f64) / IDLE_USERS as f64)
 }
 
 async fn users(node: &Node, name: &str, count: usize) -> Result<Vec<RawClient>, Failure> {

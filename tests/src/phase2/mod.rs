@@ -14,6 +14,7 @@ mod stuck;
 
 use std::time::Duration;
 
+use crate::check::check;
 use crate::measure::Better;
 use crate::{Check, Measure, Phase, Step};
 
@@ -33,12 +34,6 @@ const STEPS: &[Step] = &[
     Step { title: "one name a socket", file: "src/registry.rs" },
     Step { title: "a full mailbox answers at once", file: "src/leaf.rs" },
 ];
-
-macro_rules! check {
-    ($step:literal, $id:literal, $title:literal, $run:path) => {
-        Check { id: $id, step: $step, title: $title, limit: LIMIT, run: |world| Box::pin($run(world)) }
-    };
-}
 
 const CHECKS: &[Check] = &[
     check!(1, "registered", "register is answered with name and connection", register::registered),
@@ -114,18 +109,3 @@ const MEASURES: &[Measure] = &[
         run: |world| Box::pin(measures::idle(world)),
     },
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn checks_stand_in_step_order_with_unique_ids_and_short_titles() {
-        assert!(CHECKS.is_sorted_by_key(|check| check.step));
-        for (index, check) in CHECKS.iter().enumerate() {
-            assert!(check.title.chars().count() <= 52, "{}", check.title);
-            assert!((1..=STEPS.len()).contains(&usize::from(check.step)), "{}", check.id);
-            assert!(CHECKS[..index].iter().all(|other| other.id != check.id), "{}", check.id);
-        }
-    }
-}

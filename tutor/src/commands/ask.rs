@@ -81,7 +81,7 @@ fn paths(project: &Project, phase: &Phase) -> impl Iterator<Item = PathBuf> {
 
 /// Asks at the terminal, and reads up to an empty line or the end of input.
 fn asked(phase: &Phase, question: &Question, again: bool, json: bool) -> Result<String> {
-    let how = if again { format!("{HOW} {AGAIN}") } else { HOW.to_owned() };
+    let how = if again { format!("{HOW}. {ENDS} {AGAIN}") } else { format!("{HOW}. {ENDS}") };
     let prompt = format!("{}{}\n", heading(phase, question), prose(&how, 2));
     // Standard output is one document then.
     if json {
@@ -128,13 +128,13 @@ fn too_early(number: u8) -> String {
 }
 
 fn unanswered(number: u8) -> String {
-    format!("{HOW_LONG} `cargo tutor ask {number}` at a terminal, or with your text on its standard input. {THEN}")
+    format!("{HOW}: `cargo tutor ask {number}` at a terminal, or with your text on its standard input. {THEN}")
 }
 
 /// Within `.tutor`.
 const FOLDER: &str = "answers";
-const HOW_LONG: &str = "In your own words, in six sentences or so, as for a colleague who joins tomorrow:";
 const THEN: &str = "What you say is kept, and then you see a model answer beside it.";
-const HOW: &str = "In your own words, in six sentences or so, as for a colleague who joins tomorrow. An empty line or Ctrl-D ends it.";
+const HOW: &str = "In your own words, in six sentences or so, as for a colleague who joins tomorrow";
+const ENDS: &str = "An empty line or Ctrl-D ends it.";
 const AGAIN: &str = "Say nothing, and you see what you answered before.";
 const COMPARE: &str = "What does it say that yours does not, and what does yours say better?";

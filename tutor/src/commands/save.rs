@@ -1,7 +1,8 @@
 //! `bench save [N]`: how long a learner waits from a save to a verdict, and what for.
 //!
 //! Edits are made to a generated copy, which is built and checked as `phase N` does it. Two kinds are told apart: those of a learner who
-//! climbs from step to step, where the first failure ends the run, and those to a finished phase, where every check has its say.
+//! climbs from step to step, where the first failure ends the run, and those to a finished phase, where every check has its say. The
+//! wrapper is `cargo run` with nothing to build, without the proxy by which rustup starts it.
 
 use std::fs;
 use std::io::Write;
