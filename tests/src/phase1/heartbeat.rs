@@ -25,8 +25,6 @@ const NEWS: Duration = Duration::from_millis(1);
 const FLOOD_BYTES: usize = 12_000;
 /// Longer than that flood's timeout.
 const PAUSED: Duration = Duration::from_millis(300);
-/// What both the test and the node have to keep to, for a check to judge: half of the timeout.
-const PUNCTUAL: Duration = Duration::from_millis(60);
 
 pub async fn pings(world: &World) -> Result<(), Failure> {
     let node = world.node(&FAST[..2]).await?;
@@ -85,37 +83,15 @@ async fn found(node: &Node, times: u64) -> Result<(), Failure> {
 }
 
 pub async fn chatty(world: &World) -> Result<(), Failure> {
-    let node = world.node(FAST).await?;
-    judged_when_punctual(&node, Sign::Chatter).await
+    judged_when_punctual(world, Sign::Chatter).await
 }
 
 pub async fn ponging(world: &World) -> Result<(), Failure> {
-    let node = world.node(FAST).await?;
-    judged_when_punctual(&node, Sign::Pongs).await
+    judged_when_punctual(world, Sign::Pongs).await
 }
 
 pub async fn listener(world: &World) -> Result<(), Failure> {
-    let node = world.node(FAST).await?;
-    node.admin().record_asked("POST /sockets/…, again and again");
-    tokio::select! {
-        result = judged_when_punctual(&node, Sign::Pongs) => result,
-        // Two, so that there is no pause between their pushes.
-        failure = try_join(push_on(&node), push_on(&node)) => failure.map(|_| ()),
-    }
-}
-
-/// Pushes to whoever is there, without end, and without a pause in which a heartbeat that waits for one would find it.
-async fn push_on(node: &Node) -> Result<(), Failure> {
-    loop {
-        for socket in node.admin().sockets().await? {
-            let path = format!("/sockets/{}", socket.conn);
-            while node.admin().post_quietly(&path, "news".into()).await?.status == 202 {
-                sleep(NEWS).await;
-            }
-        }
-        // Nobody is there, or the last one has gone.
-        sleep(CHATTER).await;
-    }
+    judged_when_punctual(world, Sign::PongsAmidNews).await
 }
 
 pub async fn paused(world: &World) -> Result<(), Failure> {
@@ -131,38 +107,78 @@ pub async fn paused(world: &World) -> Result<(), Failure> {
     ensure(kept, Observed::AliveButClosed, "closed.silent 0")
 }
 
-/// How often a client may try: a node that sends no Pings at all looks as if it were asleep each time.
-const ATTEMPTS: u32 = 5;
-
 /// How a client shows that it lives.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Sign {
     /// It sends text, and answers no Ping.
     Chatter,
     /// It answers each Ping, and sends nothing else.
     Pongs,
+    /// The same, while it is pushed to.
+    PongsAmidNews,
 }
 
-/// A client that shows signs of life is kept. On a busy machine the test or the node may itself be late; then nothing
-/// is proven, and another client tries again.
-async fn judged_when_punctual(node: &Node, sign: Sign) -> Result<(), Failure> {
-    let mut attempts = 0;
-    loop {
-        attempts += 1;
-        let mut clock = Punctuality::new();
-        let mut client = node.connect_raw("a").await?;
-        let result = live(&mut client, sign, &mut clock).await;
-        if result.is_ok() || clock.widest <= PUNCTUAL || attempts == ATTEMPTS {
-            return result;
+impl Sign {
+    /// The widest gap in what the client reads that leaves a heartbeat to judge.
+    fn gap(self) -> Duration {
+        match self {
+            // Half of the timeout: something comes at least once a heartbeat.
+            Self::Chatter | Self::Pongs => HEARTBEAT * 3 / 2,
+            // A timer that is made anew for each push must not get the time to go off.
+            Self::PongsAmidNews => HEARTBEAT * 3 / 4,
         }
     }
 }
 
+/// How much slower each attempt's heartbeat is: a machine that is too busy for one may keep to the next.
+const SLOWER: [u32; 3] = [1, 1, 3];
+
+/// A client that shows signs of life is kept. On a busy machine the test or the node may itself be late; then nothing is proven, either
+/// way, and another client tries again with another node.
+async fn judged_when_punctual(world: &World, sign: Sign) -> Result<(), Failure> {
+    let mut result = Ok(());
+    for slower in SLOWER {
+        let [pinged, silent] = [HEARTBEAT, TIMEOUT].map(|time| format!("{}ms", (time * slower).as_millis()));
+        let node = world.node(&["--heartbeat", &pinged, "--heartbeat-timeout", &silent, FAST[4], FAST[5]]).await?;
+        let mut client = node.connect_raw("a").await?;
+        let mut clock = Punctuality::new();
+        let lived = live(&mut client, sign, slower, &mut clock);
+        result = if sign == Sign::PongsAmidNews {
+            node.admin().record_asked("POST /sockets/…, again and again");
+            tokio::select! {
+                result = lived => result,
+                // Two, so that there is no pause between their pushes.
+                failure = try_join(push_on(&node), push_on(&node)) => failure.map(|_| ()),
+            }
+        } else {
+            lived.await
+        };
+        if clock.widest <= sign.gap() * slower {
+            break;
+        }
+    }
+    result
+}
+
+/// Pushes to whoever is there, without end, and without a pause in which a heartbeat that waits for one would find it.
+async fn push_on(node: &Node) -> Result<(), Failure> {
+    loop {
+        for socket in node.admin().sockets().await? {
+            let path = format!("/sockets/{}", socket.conn);
+            while node.admin().post_quietly(&path, "news".into()).await?.status == 202 {
+                sleep(NEWS).await;
+            }
+        }
+        // Nobody is there yet, or the last one has gone.
+        sleep(NEWS).await;
+    }
+}
+
 /// Shows signs of life for [`KEPT`]; fails if the connection is closed meanwhile.
-async fn live(client: &mut RawClient, sign: Sign, clock: &mut Punctuality) -> Result<(), Failure> {
-    let until = Instant::now() + KEPT;
+async fn live(client: &mut RawClient, sign: Sign, slower: u32, clock: &mut Punctuality) -> Result<(), Failure> {
+    let until = Instant::now() + KEPT * slower;
     let mut pinged = false;
-    if matches!(sign, Sign::Chatter) {
+    if sign == Sign::Chatter {
         client.record_sent("\"chatter\", again and again");
     }
     let mut speaks = interval(CHATTER);
@@ -172,10 +188,8 @@ async fn live(client: &mut RawClient, sign: Sign, clock: &mut Punctuality) -> Re
             seen = client.next() => Some(seen),
         };
         match seen {
-            None if matches!(sign, Sign::Chatter) => {
-                client.send_quietly(&Frame::client(frame::TEXT, "chatter")).await?;
-            }
-            Some(Seen::Ping(payload)) if matches!(sign, Sign::Pongs) => {
+            None if sign == Sign::Chatter => client.send_quietly(&Frame::client(frame::TEXT, "chatter")).await?,
+            Some(Seen::Ping(payload)) if sign != Sign::Chatter => {
                 client.send(&Frame::client(frame::PONG, payload), "Pong").await?;
                 pinged = true;
                 clock.tick();
@@ -185,15 +199,16 @@ async fn live(client: &mut RawClient, sign: Sign, clock: &mut Punctuality) -> Re
             Some(end) => {
                 clock.tick();
                 client.record_seen(end.to_string());
-                let unasked = matches!(sign, Sign::Pongs) && !pinged;
-                return Err(if unasked {
-                    Failure::new(Observed::NeverPinged, "a Ping each 40 ms, to answer")
-                } else {
+                return Err(if sign == Sign::Chatter || pinged {
                     Failure::new(Observed::AliveButClosed, "a connection that stays open")
+                } else {
+                    let each = (HEARTBEAT * slower).as_millis();
+                    Failure::new(Observed::NeverPinged, format!("a Ping each {each} ms, to answer"))
                 });
             }
         }
     }
+    clock.tick();
     Ok(())
 }
 
