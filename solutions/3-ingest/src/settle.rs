@@ -1,0 +1,108 @@
+//! Partitions come and go: before they go, what is under way is settled and committed.
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::Consumer as _;
+use tokio::time::{Instant, sleep_until};
+
+use crate::client::Event;
+use crate::consumer::Reader;
+use crate::ledger::Ledger;
+
+use futures_util::stream::StreamExt;
+
+impl Reader<'_> {
+    /// Answers the group, or the broker.
+    pub async fn heed(&mut self, event: Event) {
+        match event {
+            Event::Assigned(partitions) => self.assigned(&partitions),
+            Event::Revoked => self.revoked().await,
+            Event::Committed(result) => self.commits.ended(result),
+        }
+    }
+
+    fn assigned(&mut self, partitions: &TopicPartitionList) {
+        self.ledgers = partitions.elements().iter().map(|element| (element.partition(), Ledger::default())).collect();
+        if let Err(error) = self.consumer.assign(partitions) {
+            tracing::error!(%error, "cannot take the partitions");
+        }
+        self.apply_pause();
+        tracing::info!(partitions = self.ledgers.len(), "reading");
+    }
+
+    // ANCHOR: revoked
+    /// The group waits for this node to let go of its partitions, and does not wait for ever: a node that takes longer than the session
+    /// timeout may be given up, and its commits refused.
+    async fn revoked(&mut self) {
+        // ANCHOR: step-3-6-revoked
+        // BEFORE 3.6: whoever gets these partitions begins where this node has committed
+        self.settle(Instant::now() + self.intake.node.config.kafka.session_timeout / 2).await;
+        // ANCHOR_END: step-3-6-revoked
+        self.forget();
+        if let Err(error) = self.consumer.unassign() {
+            tracing::error!(%error, "cannot give the partitions back");
+        }
+    }
+    // ANCHOR_END: revoked
+
+    /// What was taken and is not decided will be read again, by this node or by another.
+    fn forget(&mut self) {
+        self.lanes.clear();
+        self.ledgers.clear();
+        self.room = Default::default();
+        self.commits = Default::default();
+    }
+
+    // ANCHOR: stop
+    /// The node stops: what can be settled is, so that the next start repeats as little as can be.
+    pub async fn stop(&mut self) {
+        // ANCHOR: step-3-3-stop
+        // BEFORE 3.3: what is written should not be written again by the next start
+        self.settle(Instant::now() + self.intake.node.config.drain / 2).await;
+        // ANCHOR_END: step-3-3-stop
+        // If a revocation came meanwhile, the group is waiting for this.
+        let _ = self.consumer.unassign();
+    }
+    // ANCHOR_END: stop
+
+    // ANCHOR: settle
+    /// Takes nothing more, waits for what is under way, and commits; until `deadline` at most.
+    async fn settle(&mut self, deadline: Instant) {
+        // ANCHOR: step-3-6-settle
+        // BEFORE 3.6: what is under way may be written in a moment, and should be committed then; what has not been submitted, never will be
+        let mut batch = Vec::new();
+        loop {
+            // Also what has been refused since: nobody tries it again.
+            self.lanes.keep_under_way();
+            if self.lanes.under_way() + self.letters_under_way == 0 {
+                break;
+            }
+            tokio::select! {
+                () = self.answers.take(&mut batch) => self.hear(&mut batch),
+                () = sleep_until(deadline) => break,
+            }
+        }
+        // ANCHOR_END: step-3-6-settle
+        self.commit_all(deadline).await;
+    }
+    // ANCHOR_END: settle
+
+    /// Commits until all that is decided is committed.
+    async fn commit_all(&mut self, deadline: Instant) {
+        loop {
+            self.commit();
+            if !self.commits.is_under_way() {
+                return;
+            }
+            tokio::select! {
+                Some(event) = self.events.recv() => {
+                    if let Event::Committed(result) = event {
+                        self.commits.ended(result);
+                    }
+                }
+                // Callbacks run while somebody polls; a record that comes so late will be read again.
+                _ = self.stream.next() => {}
+                () = sleep_until(deadline) => return,
+            }
+        }
+    }
+}
