@@ -12,6 +12,7 @@ use rdkafka::producer::FutureProducer;
 
 use crate::error::BrokerError;
 use crate::groups::Groups;
+use crate::records::Consumers;
 
 /// How long any one question to the broker may take. A broker that is away is told by then.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,6 +28,7 @@ pub struct Client {
     pub(crate) reader: Arc<BaseConsumer>,
     pub(crate) admin: Arc<AdminClient<DefaultClientContext>>,
     pub(crate) groups: Arc<Groups>,
+    pub(crate) consumers: Arc<Consumers>,
 }
 
 impl Client {
@@ -43,6 +45,7 @@ impl Client {
             reader: Arc::new(config.create()?),
             admin: Arc::new(config.create()?),
             groups: Arc::default(),
+            consumers: Arc::default(),
         })
     }
 }

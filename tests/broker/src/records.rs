@@ -1,6 +1,7 @@
 //! Records: written all at once, read back up to the end.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -75,20 +76,40 @@ impl Client {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let consumer: BaseConsumer = reading(&self.address).create()?;
+        let consumer = self.consumers.take(&self.address)?;
         consumer.assign(&assignment)?;
         let mut records = collect(&consumer, wanted)?;
+        consumer.unassign()?;
+        self.consumers.give_back(consumer);
         records.sort_by_key(|record| (record.partition, record.offset));
         Ok(records)
+    }
+}
+
+/// Consumers that nobody uses now: the next reader need not connect, and none waits until one is closed.
+#[derive(Default)]
+pub struct Consumers(Mutex<Vec<BaseConsumer>>);
+
+impl Consumers {
+    fn take(&self, address: &str) -> Result<BaseConsumer, BrokerError> {
+        let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Ok(idle.map_or_else(|| reading(address).create(), Ok)?)
+    }
+
+    fn give_back(&self, consumer: BaseConsumer) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(consumer);
     }
 }
 
 fn reading(address: &str) -> rdkafka::ClientConfig {
     let mut config = config(address);
     config
+        // It is never joined, but librdkafka assigns nothing to a consumer without one.
         .set("group.id", "broker-reads")
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "error")
+        // An answer that waits for records would hold up the next reader.
+        .set("fetch.wait.max.ms", "10")
         // Says where a partition ends whose last offsets bear no record, such as a transaction's marks.
         .set("enable.partition.eof", "true");
     config
@@ -97,12 +118,13 @@ fn reading(address: &str) -> rdkafka::ClientConfig {
 /// Polls until each partition of `wanted` is read up to its end.
 fn collect(consumer: &BaseConsumer, mut wanted: BTreeMap<i32, i64>) -> Result<Vec<Record>, BrokerError> {
     let deadline = Instant::now() + PATIENCE;
-    let mut records = Vec::new();
+    let (mut records, mut trouble) = (Vec::new(), String::from("not all records came in time"));
     while !wanted.is_empty() {
         match consumer.poll(deadline.saturating_duration_since(Instant::now())) {
-            None => return Err(BrokerError::Unavailable(String::from("not all records came in time"))),
+            None => return Err(BrokerError::Unavailable(trouble)),
             Some(Err(KafkaError::PartitionEOF(partition))) => _ = wanted.remove(&partition),
-            Some(Err(error)) => return Err(error.into()),
+            // A connection that broke, perhaps since the last reader: librdkafka makes another.
+            Some(Err(error)) => trouble = error.to_string(),
             Some(Ok(message)) => {
                 let end = wanted.get(&message.partition()).copied().unwrap_or_default();
                 if message.offset() < end {
