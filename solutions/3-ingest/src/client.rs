@@ -13,19 +13,17 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
-/// What the group, or the broker, has to say between two records.
+/// What the group has to say between two records.
 #[derive(Debug)]
 pub enum Event {
     /// These partitions are this node's, once it calls `assign`.
     Assigned(TopicPartitionList),
     /// This node's partitions are to go to others, who wait for it to call `unassign`.
     Revoked,
-    /// A commit has ended.
-    Committed(KafkaResult<()>),
 }
 
-/// An assignment and a revocation wait for their answer before another comes, and one commit is under way at a time: three would do.
-const EVENTS: usize = 8;
+/// The group waits for an answer to the one before the next comes: one would do.
+const EVENTS: usize = 4;
 
 /// Turns callbacks into events. They run while the loop polls, and must not wait for anything that the loop has to do.
 pub struct Callbacks {
@@ -104,10 +102,6 @@ impl ConsumerContext for Callbacks {
         } else {
             self.tell(Event::Revoked);
         }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        self.tell(Event::Committed(result));
     }
 }
 

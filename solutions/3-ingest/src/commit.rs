@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::KafkaResult;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::client;
 use crate::consumer::Reader;
+use crate::ledger::Ledger;
 
 /// What is committed, and what is about to be. One commit is under way at a time, so none can overtake another.
 #[derive(Debug, Default)]
 pub(crate) struct Commits {
     done: BTreeMap<i32, i64>,
-    under_way: Option<Vec<(i32, i64)>>,
+    under_way: Option<JoinHandle<KafkaResult<Vec<(i32, i64)>>>>,
     waiting_since: Option<Instant>,
 }
 
@@ -34,38 +36,47 @@ impl Commits {
         self.under_way.is_some()
     }
 
-    /// A commit has ended.
-    pub fn ended(&mut self, result: KafkaResult<()>) {
-        let Some(positions) = self.under_way.take() else { return };
-        match result {
-            Ok(()) => self.done.extend(positions),
+    /// Resolves when the commit that is under way has ended. Cancel-safe.
+    pub async fn ended(&mut self) {
+        let Some(under_way) = &mut self.under_way else { return std::future::pending().await };
+        let ended = under_way.await;
+        self.under_way = None;
+        match ended {
+            Ok(Ok(positions)) => self.done.extend(positions),
             // The next one tries again; where the broker is away, that is told elsewhere.
-            Err(error) => tracing::debug!(%error, "a commit failed"),
+            Ok(Err(error)) => tracing::debug!(%error, "a commit failed"),
+            Err(error) => tracing::error!(%error, "a commit panicked"),
         }
     }
 }
 
 impl Reader<'_> {
     // ANCHOR: commit
-    /// Begins to commit what is decided and not committed, unless a commit is under way; `Event::Committed` ends it.
+    /// Begins to commit what is decided and not committed, unless a commit is under way.
     pub fn commit(&mut self) {
         // ANCHOR: step-3-3-commit
-        // BEFORE 3.3: ask each partition's ledger for its position, and hand librdkafka those that are new
-        //| let _ = (client::positions, CommitMode::Async);
-        let position = |(partition, ledger): (&i32, &crate::ledger::Ledger)| Some((*partition, ledger.position()?));
-        let is_new = |(partition, position): &(i32, i64)| self.commits.done.get(partition) != Some(position);
-        let positions: Vec<_> = self.ledgers.iter().filter_map(position).filter(is_new).collect();
-        if positions.is_empty() || self.commits.is_under_way() {
+        // BEFORE 3.3: ask each partition's ledger for its position, and `begin_commit` those that are new
+        //| let _ = Self::begin_commit;
+        if self.commits.is_under_way() {
             return;
         }
-        let topic = self.intake.node.config.kafka.topic.as_str();
-        let begun =
-            client::positions(topic, &positions).and_then(|list| self.consumer.commit(&list, CommitMode::Async));
-        match begun {
-            Ok(()) => (self.commits.under_way, self.commits.waiting_since) = (Some(positions), None),
-            Err(error) => tracing::debug!(%error, "a commit could not begin"),
+        let position = |(partition, ledger): (&i32, &Ledger)| Some((*partition, ledger.position()?));
+        let is_new = |(partition, position): &(i32, i64)| self.commits.done.get(partition) != Some(position);
+        let positions: Vec<_> = self.ledgers.iter().filter_map(position).filter(is_new).collect();
+        if !positions.is_empty() {
+            self.begin_commit(positions);
         }
         // ANCHOR_END: step-3-3-commit
     }
     // ANCHOR_END: commit
+
+    /// Commits these positions, on a thread that may wait for the broker. What fails is new the next time, too.
+    fn begin_commit(&mut self, positions: Vec<(i32, i64)>) {
+        self.commits.waiting_since = None;
+        let (consumer, topic) = (self.consumer.clone(), self.intake.node.config.kafka.topic);
+        self.commits.under_way = Some(tokio::task::spawn_blocking(move || {
+            consumer.commit(&client::positions(topic.as_str(), &positions)?, CommitMode::Sync)?;
+            Ok(positions)
+        }));
+    }
 }

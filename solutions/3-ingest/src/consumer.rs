@@ -12,7 +12,7 @@ use rdkafka::consumer::{Consumer as _, MessageStream, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
 use tokio::sync::{mpsc, watch};
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 
 use crate::answers::{Answers, Told};
 use crate::client::{self, Callbacks, Event};
@@ -28,6 +28,8 @@ use crate::trouble::Trouble;
 const BATCH: usize = 128;
 /// How often the gauges are set that nothing else moves, and dead letters tried again that were refused.
 const ROUND: Duration = Duration::from_millis(500);
+/// How long a node that stops waits until the group knows; librdkafka goes on for longer, with its own threads.
+const GOODBYE: Duration = Duration::from_millis(250);
 
 /// Reads a topic as a member of the cluster's group, and brings each record to the user that it names.
 pub struct Consumer;
@@ -50,21 +52,25 @@ async fn run(intake: Intake) {
         }
     };
     let consumer = Arc::new(consumer);
-    Reader::new(&intake, &consumer, events, answers, letters).read().await;
+    Reader::new(&intake, &consumer, events, answers, &letters).read().await;
     consumer.context().close();
-    // Leaving the group waits for the broker, which a task must not; nor does anybody have to wait for it.
-    tokio::task::spawn_blocking(move || drop(consumer));
+    // Both wait for their threads, which a task must not. Only the consumer says goodbye: the others take over at once then.
+    tokio::task::spawn_blocking(move || drop(letters));
+    let left = tokio::task::spawn_blocking(move || drop(consumer));
+    if timeout(GOODBYE, left).await.is_err() {
+        tracing::debug!("the broker was not told that this node leaves its group");
+    }
 }
 
 /// A member of the group at work.
 pub(crate) struct Reader<'a> {
     pub intake: &'a Intake,
-    pub consumer: &'a StreamConsumer<Callbacks>,
-    pub stream: MessageStream<'a, Callbacks>,
-    pub events: mpsc::Receiver<Event>,
+    pub consumer: &'a Arc<StreamConsumer<Callbacks>>,
+    stream: MessageStream<'a, Callbacks>,
+    events: mpsc::Receiver<Event>,
     pub answers: Arc<Answers>,
     pub lanes: Lanes,
-    letters: DeadLetters,
+    letters: &'a DeadLetters,
     /// Dead letters that are neither buried nor returned.
     pub letters_under_way: usize,
     returned: Vec<Arc<Letter>>,
@@ -83,7 +89,7 @@ impl<'a> Reader<'a> {
         consumer: &'a Arc<StreamConsumer<Callbacks>>,
         events: mpsc::Receiver<Event>,
         answers: Arc<Answers>,
-        letters: DeadLetters,
+        letters: &'a DeadLetters,
     ) -> Self {
         Self {
             intake,
@@ -130,6 +136,7 @@ impl<'a> Reader<'a> {
                 () = self.answers.take(&mut batch) => self.hear(&mut batch),
                 () = self.lanes.due() => self.lanes.retry(),
                 _ = commits.tick() => self.commit(),
+                () = self.commits.ended() => {}
                 _ = rounds.tick() => self.look_round(),
                 // An error means that nobody is left who could pause.
                 Ok(()) = self.paused.changed() => {}

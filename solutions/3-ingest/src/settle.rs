@@ -8,15 +8,12 @@ use crate::client::Event;
 use crate::consumer::Reader;
 use crate::ledger::Ledger;
 
-use futures_util::stream::StreamExt;
-
 impl Reader<'_> {
-    /// Answers the group, or the broker.
+    /// Answers the group.
     pub async fn heed(&mut self, event: Event) {
         match event {
             Event::Assigned(partitions) => self.assigned(&partitions),
             Event::Revoked => self.revoked().await,
-            Event::Committed(result) => self.commits.ended(result),
         }
     }
 
@@ -94,13 +91,7 @@ impl Reader<'_> {
                 return;
             }
             tokio::select! {
-                Some(event) = self.events.recv() => {
-                    if let Event::Committed(result) = event {
-                        self.commits.ended(result);
-                    }
-                }
-                // Callbacks run while somebody polls; a record that comes so late will be read again.
-                _ = self.stream.next() => {}
+                () = self.commits.ended() => {}
                 () = sleep_until(deadline) => return,
             }
         }
