@@ -215,7 +215,13 @@ impl Admin {
         answer
     }
 
-    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Answer, Failure> {
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
         let request = Request::builder().method(method).uri(path).header("host", self.address.to_string());
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let request = request

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::Observed;
+use crate::harness::broker::{Broker, Topic};
 use crate::harness::failure::Failure;
 use crate::harness::node::Node;
 use crate::harness::process::Process;
@@ -26,13 +27,47 @@ pub struct World {
     binary: PathBuf,
     seed: u64,
     story: Story,
+    broker: Option<Broker>,
     nodes: Mutex<Vec<(String, Arc<Process>)>>,
 }
 
 impl World {
     /// A world without nodes; its story begins now.
     pub fn new(binary: &Path, seed: u64) -> Self {
-        Self { binary: binary.to_owned(), seed, story: Story::begin(), nodes: Mutex::default() }
+        Self { binary: binary.to_owned(), seed, story: Story::begin(), broker: None, nodes: Mutex::default() }
+    }
+
+    /// The same with a broker, which other worlds may have as well.
+    pub fn with_broker(self, broker: Option<&Broker>) -> Self {
+        let broker = broker.map(|broker| broker.told_in(&self.story));
+        Self { broker, ..self }
+    }
+
+    /// The broker that all checks share.
+    ///
+    /// # Errors
+    ///
+    /// A skip, if there is none.
+    pub fn broker(&self) -> Result<&Broker, Failure> {
+        self.broker.as_ref().ok_or_else(|| Failure::skip("there is no Kafka broker for checks (package `broker`)"))
+    }
+
+    /// A topic of this check's own, on the shared broker.
+    ///
+    /// # Errors
+    ///
+    /// A skip, if there is no broker, or it does not do it.
+    pub async fn topic(&self, partitions: u32) -> Result<Topic, Failure> {
+        self.broker()?.topic(partitions).await
+    }
+
+    /// A broker of this check's own, which may go away without harm to others.
+    ///
+    /// # Errors
+    ///
+    /// A skip, if it cannot be started.
+    pub async fn own_broker(&self) -> Result<Broker, Failure> {
+        self.broker()?.another(&self.story).await
     }
 
     /// Where to record what no client records by itself.
