@@ -1,6 +1,7 @@
 //! Nodes, clients, faults, and the story of a check.
 
 pub mod admin;
+pub mod broker;
 pub mod eventually;
 pub mod failure;
 pub mod frame;
@@ -20,6 +21,7 @@ pub mod world;
 pub mod ws;
 
 pub use admin::{Admin, Answer, Socket};
+pub use broker::Broker;
 pub use eventually::eventually;
 pub use failure::{Failure, Judge, ensure};
 pub use frame::Frame;
