@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
-use crate::harness::{Broker, Peer, RawClient, Seen};
+use crate::harness::{Kafka, Peer, RawClient, Seen};
 use crate::median::median;
-use crate::run::{raise_file_limit, runtime, start_broker};
+use crate::run::{raise_file_limit, runtime, start_kafka};
 use crate::{Failure, Observed, World};
 
 /// A measurement takes a tenth of it; a node that is stuck shall not hold up the person who waits.
@@ -82,11 +82,11 @@ pub fn run<const N: usize>(
     raise_file_limit();
     let mut figures: Vec<[Vec<f64>; N]> = measures.iter().map(|_| [(); N].map(|()| Vec::new())).collect();
     runtime().block_on(async {
-        let broker = start_broker(broker).await;
+        let kafka = start_kafka(broker).await;
         for round in 0..rounds {
             for (measure, figures) in measures.iter().zip(&mut figures) {
                 for (subject, figures) in figures.iter_mut().enumerate() {
-                    let figure = take(measure, subjects[subject], u64::from(round), broker.as_ref()).await;
+                    let figure = take(measure, subjects[subject], u64::from(round), kafka.as_ref()).await;
                     figures.push(figure.map_err(|failure| NotMeasured { subject, measure, failure })?);
                 }
             }
@@ -96,8 +96,8 @@ pub fn run<const N: usize>(
     Ok(figures.into_iter().map(|subjects| subjects.map(median)).collect())
 }
 
-async fn take(measure: &Measure, binary: &Path, seed: u64, broker: Option<&Broker>) -> Result<f64, Failure> {
-    let world = World::new(binary, seed).with_broker(broker);
+async fn take(measure: &Measure, binary: &Path, seed: u64, kafka: Option<&Kafka>) -> Result<f64, Failure> {
+    let world = World::new(binary, seed).with_kafka(kafka);
     let late = Failure::new(Observed::TookTooLong, format!("a figure within {} s", LIMIT.as_secs()));
     let figure = timeout(LIMIT, (measure.run)(&world)).await.unwrap_or(Err(late));
     world.end().await;

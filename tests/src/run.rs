@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::harness::Broker;
+use crate::harness::Kafka;
 use crate::harness::rng::Rng;
 use crate::{Check, CheckReport, Failure, Observed, Outcome, Phase, World};
 
@@ -71,8 +71,8 @@ async fn run_all(
     options: &Options,
     on_report: &mut dyn FnMut(&CheckReport),
 ) -> Vec<CheckReport> {
-    let broker = start_broker(options.broker.as_deref()).await;
-    let mut running = start_all(phase, subject, options, broker.as_ref());
+    let kafka = start_kafka(options.broker.as_deref()).await;
+    let mut running = start_all(phase, subject, options, kafka.as_ref());
     let mut waiting: Vec<Option<CheckReport>> = Vec::new();
     waiting.resize_with(running.len(), || None);
     let mut reports = Vec::with_capacity(waiting.len());
@@ -94,15 +94,15 @@ async fn run_all(
 }
 
 /// Without one, each check that asks for it is skipped, and says so.
-pub(crate) async fn start_broker(binary: Option<&Path>) -> Option<Broker> {
-    Broker::start(binary?).await.ok()
+pub(crate) async fn start_kafka(program: Option<&Path>) -> Option<Kafka> {
+    Kafka::start(program?).await.ok()
 }
 
 fn start_all(
     phase: &Phase,
     subject: &Subject,
     options: &Options,
-    broker: Option<&Broker>,
+    kafka: Option<&Kafka>,
 ) -> JoinSet<(usize, CheckReport)> {
     let mut running = JoinSet::new();
     let mut seeds = Rng::new(options.seed);
@@ -110,12 +110,12 @@ fn start_all(
     // Each check has the same seed whether it runs alone or not.
     let seeded = phase.checks.iter().map(|check| (*check, seeds.next_u64()));
     for (index, (check, seed)) in seeded.filter(|(check, _)| wanted(phase, check, options)).enumerate() {
-        let (binary, places, broker) = (subject.binary.clone(), places.clone(), broker.cloned());
+        let (binary, places, kafka) = (subject.binary.clone(), places.clone(), kafka.cloned());
         let step = format!("{}.{}", phase.number, check.step);
         running.spawn(async move {
             // The semaphore is never closed, and it hands out places in the order of the checks.
             let _place = places.acquire_owned().await;
-            (index, run_one(check, step, World::new(&binary, seed).with_broker(broker.as_ref())).await)
+            (index, run_one(check, step, World::new(&binary, seed).with_kafka(kafka.as_ref())).await)
         });
     }
     running

@@ -1,12 +1,13 @@
 //! The course's command line.
 //!
 //! From a save to a verdict: [`cli`] reads the arguments, [`commands::phase`] asks [`cargo`] for the learner's binary, hands it
-//! to the crate `checks`, keeps the reports in [`progress`] and prints them by [`screen`], with a question out of [`hints`]. After
+//! to the crate `checks` (with a [`broker`] where the phase reads from Kafka), keeps the reports in [`progress`] and prints them by [`screen`], with a question out of [`hints`]. After
 //! green, [`questions`] has what to ask, and what was built.
 //!
 //! For those who write the course: [`generator`] cuts starters out of the references, [`variant`] builds such cuts without
 //! touching what a learner wrote, and [`verify`] proves by them that the course teaches.
 
+pub mod broker;
 pub mod cargo;
 pub mod cli;
 pub mod commands;

@@ -57,8 +57,13 @@ impl Lanes {
         self.under_way += lane.advance(&*self.deliver, &self.answers);
     }
 
+    // ANCHOR: told
     /// Heeds an outcome; gives the record if it is decided. A ticket that is not known was forgotten.
     pub fn told(&mut self, ticket: &Arc<Ticket>) -> Option<(Record, Outcome)> {
+        // ANCHOR: step-3-4-told
+        // BEFORE 3.4: is it decided? Then it goes, and has made room. Or is it to be tried again, in a while, before those behind it?
+        //| let _ = (ticket, decides, Lane::refuse, Lane::remove, Lane::resume, RETRY);
+        //| todo!("step 3.4: heed what has become of a record")
         let outcome = ticket.outcome()?;
         let lane = self.lanes.get_mut(&ticket.user)?;
         let at = lane.slots.iter().take(lane.submitted).position(|slot| slot.holds(ticket))?;
@@ -77,7 +82,9 @@ impl Lanes {
             self.lanes.remove(&ticket.user);
         }
         Some((slot.record, outcome))
+        // ANCHOR_END: step-3-4-told
     }
+    // ANCHOR_END: told
 
     /// Resolves when a lane is due to try again. Cancel-safe.
     pub async fn due(&self) {
@@ -121,8 +128,13 @@ impl Lanes {
 }
 
 impl Lane {
+    // ANCHOR: advance
     /// Submits in order until one is refused; says how many are under way now that were not.
     fn advance(&mut self, deliver: &dyn Deliver, answers: &Arc<Answers>) -> usize {
+        // ANCHOR: step-3-4-advance
+        // BEFORE 3.4: a full mailbox answers inside `submit`: what is behind a refused record must not be submitted
+        //| let _ = (deliver, answers, Slot::submit, Slot::is_refused);
+        //| todo!("step 3.4: submit those that wait, in order, until one is refused")
         let before = self.submitted;
         // A refusal may not have been heeded yet: the answer waits behind others.
         while !self.slots.get(self.submitted.wrapping_sub(1)).is_some_and(Slot::is_refused)
@@ -132,16 +144,24 @@ impl Lane {
             self.submitted += 1;
         }
         self.submitted - before
+        // ANCHOR_END: step-3-4-advance
     }
+    // ANCHOR_END: advance
 
+    // ANCHOR: resume
     /// As [`advance`](Self::advance), from the first that was refused; not while one behind it is under way, or that would be overtaken.
     fn resume(&mut self, deliver: &dyn Deliver, answers: &Arc<Answers>) -> usize {
+        // ANCHOR: step-3-4-resume
+        // BEFORE 3.4: step back over what was refused; once none is left among the submitted, go on
+        //| self.advance(deliver, answers)
         while self.refused > 0 && self.slots[self.submitted - 1].ticket.is_none() {
             self.submitted -= 1;
             self.refused -= 1;
         }
         if self.refused == 0 { self.advance(deliver, answers) } else { 0 }
+        // ANCHOR_END: step-3-4-resume
     }
+    // ANCHOR_END: resume
 
     fn refuse(&mut self, at: usize) {
         self.slots[at].ticket = None;

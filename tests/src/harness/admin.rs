@@ -29,6 +29,7 @@ pub struct Admin {
     node: String,
     story: Story,
     address: SocketAddr,
+    answer_within: Duration,
 }
 
 /// What came back.
@@ -63,7 +64,12 @@ impl std::fmt::Display for Socket {
 impl Admin {
     /// A client for the listener at `address`.
     pub fn new(story: &Story, node: &str, address: SocketAddr) -> Self {
-        Self { node: node.to_owned(), story: story.clone(), address }
+        Self { node: node.to_owned(), story: story.clone(), address, answer_within: ANSWER_WITHIN }
+    }
+
+    /// The same door, with so much patience for an answer.
+    pub fn patient(self, answer_within: Duration) -> Self {
+        Self { answer_within, ..self }
     }
 
     /// Where it is.
@@ -215,6 +221,7 @@ impl Admin {
         answer
     }
 
+    /// A request without a trace in the story.
     pub(crate) async fn ask(
         &self,
         method: &str,
@@ -227,7 +234,7 @@ impl Admin {
         let request = request
             .body(Full::new(body))
             .map_err(|error| Failure::new(Observed::WrongAnswer, format!("a path that can be asked for ({error})")))?;
-        timeout(ANSWER_WITHIN, exchange(self.address, request))
+        timeout(self.answer_within, exchange(self.address, request))
             .await
             .map_err(|_| Failure::new(Observed::NothingArrived, format!("an answer to {method} {path}")))?
             .map_err(|_| Failure::new(Observed::ConnectFailed, format!("an answer to {method} {path}")))
@@ -238,6 +245,12 @@ impl Answer {
     /// `error.code`, where it is an error of the contract's form.
     pub fn error_code(&self) -> Option<&str> {
         self.body.get("error")?.get("code")?.as_str()
+    }
+
+    /// The status, and what an error says of itself.
+    pub fn told(&self) -> String {
+        let message = self.body.get("error").and_then(|error| error.get("message")).and_then(Value::as_str);
+        message.map_or_else(|| self.to_string(), |message| format!("{}: {message}", self.status))
     }
 
     /// Fails unless it has this status and, if there is one, this error code.

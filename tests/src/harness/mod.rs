@@ -1,6 +1,7 @@
 //! Nodes, clients, faults, and the story of a check.
 
 pub mod admin;
+pub mod broker;
 pub mod eventually;
 pub mod failure;
 pub mod frame;
@@ -15,11 +16,13 @@ pub mod ready;
 pub mod rng;
 pub mod story;
 pub mod token;
+pub mod topic;
 pub mod users;
 pub mod world;
 pub mod ws;
 
 pub use admin::{Admin, Answer, Socket};
+pub use broker::Broker;
 pub use eventually::eventually;
 pub use failure::{Failure, Judge, ensure};
 pub use frame::Frame;
@@ -31,5 +34,6 @@ pub use proxy::Proxy;
 pub use raw::RawClient;
 pub use rng::Rng;
 pub use story::Story;
+pub use topic::{Kafka, Topic};
 pub use world::World;
 pub use ws::Client;

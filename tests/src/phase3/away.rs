@@ -4,21 +4,22 @@ use serde_json::Value;
 
 use super::scene::{JOIN, expect_first, node};
 use crate::Observed;
-use crate::harness::{Failure, Judge, NewRecord, Node, Topic, World, ensure, eventually};
+use crate::harness::topic::record_for;
+use crate::harness::{Failure, Judge, Node, Topic, World, ensure, eventually};
 
 /// Lines that a trouble may take, whatever it is: one that says it, and one more.
 const LINES: u64 = 2;
 
 pub async fn degraded(world: &World) -> Result<(), Failure> {
     let broker = world.own_broker().await?;
-    let topic = broker.topic(1).await?;
+    let topic = Topic::new(&broker, 1).await?;
     let node = node(world, &topic, &[]).await?;
     let (mut a, _) = node.user("alice").await?;
-    topic.produce(&[NewRecord::to("alice", "1")]).await?;
+    topic.produce(&[record_for("alice", "1")]).await?;
     expect_first(&mut a, "1").await?;
     let lines = lines(&node);
     broker.down().await?;
-    is_degraded(&node, &topic.kafka().to_string()).await?;
+    is_degraded(&node, topic.kafka()).await?;
     let answer = node.public().get("/health").await?;
     answer.expect(200, None)?;
     // Several attempts to connect: each must be silent.
@@ -28,21 +29,21 @@ pub async fn degraded(world: &World) -> Result<(), Failure> {
     ensure(more <= LINES, Observed::SaidTooOften, "one line")?;
     ensure(more > 0, Observed::NotDegraded, "one line that says it")?;
     broker.up().await?;
-    topic.produce(&[NewRecord::to("alice", "2")]).await?;
+    topic.produce(&[record_for("alice", "2")]).await?;
     expect_first(&mut a, "2").await?;
     is_ok(&node).await
 }
 
 pub async fn at_start(world: &World) -> Result<(), Failure> {
     let broker = world.own_broker().await?;
-    let topic = broker.topic(1).await?;
+    let topic = Topic::new(&broker, 1).await?;
     broker.down().await?;
     let node = node(world, &topic, &[]).await?;
     let (mut a, _) = node.user("alice").await?;
-    is_degraded(&node, &topic.kafka().to_string()).await?;
+    is_degraded(&node, topic.kafka()).await?;
     a_message_still_arrives(&node, &mut a).await?;
     broker.up().await?;
-    topic.produce(&[NewRecord::to("alice", "1")]).await?;
+    topic.produce(&[record_for("alice", "1")]).await?;
     expect_first(&mut a, "1").await?;
     is_ok(&node).await
 }
@@ -53,12 +54,12 @@ async fn a_message_still_arrives(node: &Node, alice: &mut crate::harness::Client
 }
 
 pub async fn topic(world: &World) -> Result<(), Failure> {
-    let topic: Topic = world.broker()?.unborn_topic();
+    let topic: Topic = Topic::unborn(&world.broker()?);
     let node = node(world, &topic, &[]).await?;
     let (mut a, _) = node.user("alice").await?;
     is_degraded(&node, &topic.name).await?;
     topic.create(1).await?;
-    topic.produce(&[NewRecord::to("alice", "1")]).await?;
+    topic.produce(&[record_for("alice", "1")]).await?;
     expect_first(&mut a, "1").await?;
     is_ok(&node).await
 }

@@ -7,7 +7,8 @@ use super::scene::{
     too_much_for_bob,
 };
 use crate::Observed;
-use crate::harness::{Failure, Judge, NewRecord, Node, Talk, World, ensure, eventually};
+use crate::harness::topic::record_for;
+use crate::harness::{Failure, Judge, Node, Talk, World, ensure, eventually};
 
 /// Partitions full of bob's records: 14 MB.
 const PARTITIONS: i32 = 4;
@@ -24,11 +25,11 @@ pub async fn memory(world: &World) -> Result<(), Failure> {
     let node = node(world, &topic, &[&ROOM_FOR_TWO[..], &["--max-undecided-bytes", "1000000"]].concat()).await?;
     let (mut a, _) = node.user("alice").await?;
     let (_deaf, conn) = deaf_bob(&node).await?;
-    topic.produce(&[NewRecord::to("alice", "1").at(0)]).await?;
+    topic.produce(&[record_for("alice", "1").to_partition(0)]).await?;
     expect_first(&mut a, "1").await?;
     let before = node.rss_kib().await?;
     for partition in 0..PARTITIONS {
-        let records: Vec<_> = too_much_for_bob().into_iter().map(|record| record.at(partition)).collect();
+        let records: Vec<_> = too_much_for_bob().into_iter().map(|record| record.to_partition(partition)).collect();
         topic.produce_many(&records).await?;
     }
     stuck(&node, &conn).await?;
@@ -80,11 +81,11 @@ pub async fn operator(world: &World) -> Result<(), Failure> {
     let topic = world.topic(1).await?;
     let node = node(world, &topic, &[]).await?;
     let (mut a, _) = node.user("alice").await?;
-    topic.produce(&[NewRecord::to("alice", "1")]).await?;
+    topic.produce(&[record_for("alice", "1")]).await?;
     expect_first(&mut a, "1").await?;
     node.admin().post("/ingest/pause", "").await?.expect(202, None)?;
     node.counted("ingest.paused_partitions", 1).await.judged(Observed::NeverPaused, "ingest.paused_partitions 1")?;
-    topic.produce(&[NewRecord::to("alice", "2")]).await?;
+    topic.produce(&[record_for("alice", "2")]).await?;
     let heard = a.hear_within(QUIET).await?;
     ensure(heard.is_none(), Observed::ReadThoughPaused, "nothing, while it is paused")?;
     node.admin().post("/ingest/resume", "").await?.expect(202, None)?;

@@ -8,7 +8,9 @@ use super::scene::{
     JOIN, OFTEN, ROOM_FOR_TWO, deaf_bob, expect_first, expect_numbers, node, numbers, stuck, too_much_for_bob,
 };
 use crate::Observed;
-use crate::harness::{Failure, Judge, NewRecord, Node, PATIENCE, Topic, World, ensure};
+use crate::harness::broker::NewRecord;
+use crate::harness::topic::record_for;
+use crate::harness::{Failure, Judge, Node, PATIENCE, Topic, World, ensure};
 
 /// Several commit intervals: who commits too early does it within one.
 const INTERVALS: Duration = Duration::from_millis(120);
@@ -18,9 +20,9 @@ pub async fn written(world: &World) -> Result<(), Failure> {
     let topic = world.topic(2).await?;
     let node = node(world, &topic, &OFTEN).await?;
     let (mut a, _) = node.user("alice").await?;
-    topic.produce(&[NewRecord::to("alice", "1").at(0)]).await?;
+    topic.produce(&[record_for("alice", "1").to_partition(0)]).await?;
     expect_first(&mut a, "1").await?;
-    topic.produce(&[NewRecord::to("alice", "2").at(1)]).await?;
+    topic.produce(&[record_for("alice", "2").to_partition(1)]).await?;
     expect_first(&mut a, "2").await?;
     topic.all_committed(PATIENCE, Observed::NotCommitted).await?;
     node.counted("ingest.written", 2).await
@@ -29,7 +31,7 @@ pub async fn written(world: &World) -> Result<(), Failure> {
 pub async fn missing(world: &World) -> Result<(), Failure> {
     let topic = world.topic(1).await?;
     let node = node(world, &topic, &OFTEN).await?;
-    topic.produce(&[NewRecord::to("nobody", "1")]).await?;
+    topic.produce(&[record_for("nobody", "1")]).await?;
     topic.all_committed(JOIN, Observed::NotCommitted).await?;
     node.counted("ingest.not_connected", 1).await
 }

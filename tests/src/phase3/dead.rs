@@ -2,8 +2,9 @@
 
 use super::scene::{JOIN, expect_first, expect_record, node};
 use crate::Observed;
-use crate::harness::broker::{Read, value};
-use crate::harness::{Failure, NewRecord, Topic, World, ensure, eventually};
+use crate::harness::broker::{NewRecord, Record};
+use crate::harness::topic::{record_for, value};
+use crate::harness::{Failure, Topic, World, ensure, eventually};
 
 pub async fn letter(world: &World) -> Result<(), Failure> {
     let topic = world.topic(1).await?;
@@ -12,7 +13,7 @@ pub async fn letter(world: &World) -> Result<(), Failure> {
     topic.produce(&[record(Some("alice"), Some("hello"))]).await?;
     let letters = letters(&topic, 1).await?;
     expect_letter(&topic, &letters[0], ("alice", "hello"), "malformed", 0)?;
-    topic.produce(&[NewRecord::to("alice", "1")]).await?;
+    topic.produce(&[record_for("alice", "1")]).await?;
     expect_first(&mut a, "1").await.map(drop)
 }
 
@@ -34,8 +35,8 @@ pub async fn reasons(world: &World) -> Result<(), Failure> {
         ("too_large", &large),
     ];
     let mut records: Vec<_> = dead.iter().map(|(_, value)| record(Some("alice"), Some(value))).collect();
-    records.extend([record(Some("alice"), None), NewRecord::to("alice", &just_fits)]);
-    topic.produce(&records.into_iter().map(|record| record.at(0)).collect::<Vec<_>>()).await?;
+    records.extend([record(Some("alice"), None), record_for("alice", &just_fits)]);
+    topic.produce(&records.into_iter().map(|record| record.to_partition(0)).collect::<Vec<_>>()).await?;
     expect_first(&mut a, &just_fits).await?;
     let letters = letters(&topic, dead.len() + 1).await?;
     for (offset, (reason, value)) in dead.iter().enumerate() {
@@ -53,7 +54,7 @@ pub async fn missing(world: &World) -> Result<(), Failure> {
     let node = node(world, &topic, &["--missing-user", "dead-letter"]).await?;
     let (mut a, _) = node.user("alice").await?;
     let value = value("bob", "{\"a\": 1}");
-    topic.produce(&[NewRecord::to("alice", "1"), record(None, Some(&value))]).await?;
+    topic.produce(&[record_for("alice", "1"), record(None, Some(&value))]).await?;
     expect_first(&mut a, "1").await?;
     let letters = letters(&topic, 1).await?;
     ensure(letters[0].key.is_none(), Observed::WrongDeadLetter, "no key, as before")?;
@@ -62,16 +63,21 @@ pub async fn missing(world: &World) -> Result<(), Failure> {
     ensure(reason == Some("not_connected"), Observed::WrongDeadLetter, "reason not_connected")?;
     node.counted("ingest.not_connected", 1).await?;
     node.counted("ingest.dead_lettered", 1).await?;
-    topic.produce(&[NewRecord::to("alice", "2")]).await?;
+    topic.produce(&[record_for("alice", "2")]).await?;
     expect_record(&mut a, "2").await.map(drop)
 }
 
 fn record(key: Option<&str>, value: Option<&str>) -> NewRecord {
-    NewRecord { key: key.map(str::to_owned), value: value.map(str::to_owned), partition: Some(0) }
+    NewRecord {
+        key: key.map(str::to_owned),
+        value: value.map(str::to_owned),
+        partition: Some(0),
+        ..NewRecord::default()
+    }
 }
 
 /// All dead letters, once there are so many.
-async fn letters(topic: &Topic, count: usize) -> Result<Vec<Read>, Failure> {
+async fn letters(topic: &Topic, count: usize) -> Result<Vec<Record>, Failure> {
     let look = || async {
         let letters = topic.dead_letters().await?;
         let expected = format!("{count} dead letter{}", if count == 1 { "" } else { "s" });
@@ -85,7 +91,7 @@ async fn letters(topic: &Topic, count: usize) -> Result<Vec<Read>, Failure> {
 
 fn expect_letter(
     topic: &Topic,
-    letter: &Read,
+    letter: &Record,
     (key, value): (&str, &str),
     reason: &str,
     offset: usize,

@@ -5,7 +5,8 @@ use super::scene::{
     JOIN, OFTEN, ROOM_FOR_TWO, deaf_bob, expect_numbers, expect_record, node, numbers, stuck, too_much_for_bob,
 };
 use crate::Observed;
-use crate::harness::{Failure, Judge, NewRecord, World};
+use crate::harness::topic::record_for;
+use crate::harness::{Failure, Judge, World};
 
 /// Many times what fits into the mailbox of the check.
 const MANY: usize = 500;
@@ -17,9 +18,9 @@ pub async fn others(world: &World) -> Result<(), Failure> {
     let (_deaf, conn) = deaf_bob(&node).await?;
     topic.produce_many(&too_much_for_bob()).await?;
     stuck(&node, &conn).await?;
-    topic.produce(&[NewRecord::to("alice", "1").at(0)]).await?;
+    topic.produce(&[record_for("alice", "1").to_partition(0)]).await?;
     expect_record(&mut a, "1").await.judged(Observed::OthersAffected, "message 1, at once")?;
-    topic.produce(&[NewRecord::to("alice", "2").at(0)]).await?;
+    topic.produce(&[record_for("alice", "2").to_partition(0)]).await?;
     expect_record(&mut a, "2").await.judged(Observed::OthersAffected, "message 2, at once").map(drop)
 }
 
@@ -31,7 +32,7 @@ pub async fn watermark(world: &World) -> Result<(), Failure> {
     topic.produce_many(&too_much_for_bob()).await?;
     stuck(&node, &conn).await?;
     // Behind all of bob's, and decided before them.
-    topic.produce(&[NewRecord::to("alice", "1").at(0)]).await?;
+    topic.produce(&[record_for("alice", "1").to_partition(0)]).await?;
     expect_record(&mut a, "1").await?;
     never_above_written(&node, &topic, &conn, 0).await?;
     deaf.reset();

@@ -8,7 +8,9 @@ use tokio::time::timeout;
 
 use super::scene::{JOIN, ROOM_FOR_TWO, deaf_bob, node, node_called, stuck, too_much_for_bob};
 use crate::Observed;
-use crate::harness::{Client, Failure, NewRecord, PATIENCE, Peer, RawClient, Seen, World, ensure, eventually};
+use crate::harness::broker::NewRecord;
+use crate::harness::topic::record_for;
+use crate::harness::{Client, Failure, PATIENCE, Peer, RawClient, Seen, World, ensure, eventually};
 
 /// Nothing is committed but by what the check is about.
 const NEVER: [&str; 2] = ["--commit-interval", "1h"];
@@ -135,7 +137,7 @@ fn lost(expected: &str) -> Failure {
 
 /// Records for alice, in all partitions in turn, whose payloads are numbers.
 fn spread(first: usize, count: usize) -> Vec<NewRecord> {
-    let record = |number: usize| NewRecord::to("alice", &number.to_string()).at((number % PARTITIONS) as i32);
+    let record = |number: usize| record_for("alice", &number.to_string()).to_partition((number % PARTITIONS) as i32);
     (first..first + count).map(record).collect()
 }
 

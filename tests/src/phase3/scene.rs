@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use crate::Observed;
-use crate::harness::broker::value;
-use crate::harness::{
-    Client, Failure, Judge, NewRecord, Node, PATIENCE, RawClient, Talk, Topic, World, ensure, eventually,
-};
+use crate::harness::broker::NewRecord;
+use crate::harness::topic::record_for;
+use crate::harness::{Client, Failure, Judge, Node, PATIENCE, RawClient, Talk, Topic, World, ensure, eventually};
 
 /// Until a node has joined its group and read its first record: a tenth of it is usual.
 pub const JOIN: Duration = Duration::from_secs(3);
@@ -105,7 +104,7 @@ pub async fn expect_numbers(client: &mut Client, first: usize, count: usize) -> 
 
 /// Records for one user whose payloads are the numbers from `first` on.
 pub fn numbers(user: &str, first: usize, count: usize) -> Vec<NewRecord> {
-    (first..first + count).map(|number| NewRecord::to(user, &number.to_string()).at(0)).collect()
+    (first..first + count).map(|number| record_for(user, &number.to_string()).to_partition(0)).collect()
 }
 
 /// A large payload, which begins with its number.
@@ -116,13 +115,7 @@ pub fn big(number: usize) -> String {
 
 /// More large records for bob than he, who does not read, and his mailbox can hold.
 pub fn too_much_for_bob() -> Vec<NewRecord> {
-    (0..BIG_RECORDS)
-        .map(|number| NewRecord {
-            key: Some("bob".into()),
-            value: Some(value("bob", &big(number))),
-            partition: Some(0),
-        })
-        .collect()
+    (0..BIG_RECORDS).map(|number| record_for("bob", &big(number)).to_partition(0)).collect()
 }
 
 /// Bob, who does not read.

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{answer, phase};
 use crate::Ended;
+use crate::broker;
 use crate::cli::PhaseArgs;
 use crate::project::{self, Project};
 use crate::screen::{Paint, columns, cut};
@@ -22,7 +23,13 @@ pub fn run(project: &Project, args: &PhaseArgs, json: bool) -> Result<Ended> {
     let phase = project::phase(args.phase)?;
     phase::known_check(phase, args.check.as_deref())?;
     let subject = Subject { binary: phase::build(project, phase, args, json)?.binary()? };
-    let tallies = tally(phase, &subject, args.check.as_deref(), args.seed, args.repeat);
+    let options = Options {
+        seed: args.seed,
+        only: args.check.iter().cloned().collect(),
+        all: true,
+        broker: broker::program(project, phase)?,
+    };
+    let tallies = tally(phase, &subject, &options, args.repeat);
     let value = json!({ "phase": phase.number, "runs": args.repeat, "checks": tallies });
     answer(json, &value, &screen(phase, &tallies, args));
     Ok(Ended::passed(tallies.iter().all(|tally| tally.failures == 0)))
@@ -45,11 +52,11 @@ pub struct Tally {
     pub verdict: &'static str,
 }
 
-/// Runs the checks again and again and counts.
-pub fn tally(phase: &Phase, subject: &Subject, only: Option<&str>, seed: u64, runs: u32) -> Vec<Tally> {
+/// Runs the checks again and again, with the seed of `options` and those after it, and counts.
+pub fn tally(phase: &Phase, subject: &Subject, options: &Options, runs: u32) -> Vec<Tally> {
     let mut tallies: Vec<Tally> = Vec::new();
-    for seed in (seed..).take(runs as usize) {
-        let options = Options { seed, only: only.map(str::to_owned).into_iter().collect(), all: true };
+    for seed in (options.seed..).take(runs as usize) {
+        let options = Options { seed, ..options.clone() };
         for report in checks::run::run(phase, subject, &options, &mut |_| {}) {
             count(&mut tallies, &report, seed);
         }
