@@ -67,7 +67,7 @@ pub(crate) struct Reader<'a> {
     pub intake: &'a Intake,
     pub consumer: &'a Arc<StreamConsumer<Callbacks>>,
     stream: MessageStream<'a, Callbacks>,
-    events: mpsc::Receiver<Event>,
+    pub events: mpsc::Receiver<Event>,
     pub answers: Arc<Answers>,
     pub lanes: Lanes,
     letters: &'a DeadLetters,
@@ -136,7 +136,7 @@ impl<'a> Reader<'a> {
                 () = self.answers.take(&mut batch) => self.hear(&mut batch),
                 () = self.lanes.due() => self.lanes.retry(),
                 _ = commits.tick() => self.commit(),
-                () = self.commits.ended() => {}
+                _ = self.commits.ended() => {}
                 _ = rounds.tick() => self.look_round(),
                 // An error means that nobody is left who could pause.
                 Ok(()) = self.paused.changed() => {}
