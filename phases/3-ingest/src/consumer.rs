@@ -7,10 +7,10 @@ use std::time::Duration;
 use contract::{Ingest, Intake, MissingUser, Outcome};
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::StreamExt;
-use rdkafka::Message as _;
 use rdkafka::consumer::{Consumer as _, MessageStream, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::{Message as _, TopicPartitionList};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, timeout};
 
@@ -67,7 +67,7 @@ pub(crate) struct Reader<'a> {
     pub intake: &'a Intake,
     pub consumer: &'a Arc<StreamConsumer<Callbacks>>,
     stream: MessageStream<'a, Callbacks>,
-    events: mpsc::Receiver<Event>,
+    pub events: mpsc::Receiver<Event>,
     pub answers: Arc<Answers>,
     pub lanes: Lanes,
     letters: &'a DeadLetters,
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
                 () = self.answers.take(&mut batch) => self.hear(&mut batch),
                 () = self.lanes.due() => self.lanes.retry(),
                 _ = commits.tick() => self.commit(),
-                () = self.commits.ended() => {}
+                _ = self.commits.ended() => {}
                 _ = rounds.tick() => self.look_round(),
                 // An error means that nobody is left who could pause.
                 Ok(()) = self.paused.changed() => {}
@@ -254,15 +254,36 @@ impl<'a> Reader<'a> {
     }
 
     /// Tells librdkafka, of all partitions that are this node's now.
-    pub fn apply_pause(&mut self) {
-        let paused = if self.is_paused { self.ledgers.len() } else { 0 };
-        self.intake.node.stats.ingest.paused_partitions.set(paused as u64);
+    fn apply_pause(&mut self) {
         let applied = self.consumer.assignment().and_then(|own| match self.is_paused {
             true => self.consumer.pause(&own),
-            false => self.consumer.resume(&own),
+            false => self.consumer.resume(&own).and_then(|()| self.wake()),
         });
         if let Err(error) = applied {
             tracing::error!(%error, "cannot pause or resume");
         }
+        self.count_paused();
+    }
+
+    /// librdkafka looks at a resumed partition in its next round, which may be a second away. A seek to where it stands wakes it up.
+    fn wake(&self) -> KafkaResult<()> {
+        let stands = self.consumer.position()?;
+        let known = stands.elements().into_iter().filter_map(|own| Some((own.partition(), own.offset().to_raw()?)));
+        // Below 0: nothing was read of it yet, and resuming is enough.
+        let known: Vec<_> = known.filter(|(_, offset)| *offset >= 0).collect();
+        let known = client::positions(self.intake.node.config.kafka.topic.as_str(), &known)?;
+        self.consumer.seek_partitions(known, Duration::ZERO).map(drop)
+    }
+
+    /// Partitions that have just come are as paused as the others.
+    pub fn pause_also(&mut self, partitions: &TopicPartitionList) -> KafkaResult<()> {
+        self.count_paused();
+        if self.is_paused { self.consumer.pause(partitions) } else { Ok(()) }
+    }
+
+    /// As many as there are, or none.
+    pub fn count_paused(&self) {
+        let paused = if self.is_paused { self.ledgers.len() } else { 0 };
+        self.intake.node.stats.ingest.paused_partitions.set(paused as u64);
     }
 }

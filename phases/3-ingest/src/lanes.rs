@@ -1,6 +1,6 @@
 //! A lane for each user: the user's records in order, waiting for room in that user's sockets and for nobody else's.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,6 @@ pub struct Lanes {
     lanes: HashMap<UserId, Lane>,
     // When to try again, and whom: in order, since all wait equally long.
     held: VecDeque<(Instant, UserId)>,
-    under_way: usize,
 }
 
 /// The first `submitted` records are under way, or were refused; the others wait for their turn.
@@ -47,14 +46,14 @@ pub fn decides(outcome: Outcome) -> bool {
 impl Lanes {
     /// No lanes yet. What becomes of records is told to `answers`.
     pub fn new(deliver: Arc<dyn Deliver>, answers: Arc<Answers>) -> Self {
-        Self { deliver, answers, lanes: HashMap::new(), held: VecDeque::new(), under_way: 0 }
+        Self { deliver, answers, lanes: HashMap::new(), held: VecDeque::new() }
     }
 
     /// Puts a record behind the user's others, and submits it if it is its turn.
     pub fn push(&mut self, record: Record) {
         let lane = self.lanes.entry(record.message.to.clone()).or_default();
         lane.slots.push_back(Slot { record, ticket: None });
-        self.under_way += lane.advance(&*self.deliver, &self.answers);
+        lane.advance(&*self.deliver, &self.answers);
     }
 
     /// Heeds an outcome; gives the record if it is decided. A ticket that is not known was forgotten.
@@ -78,45 +77,50 @@ impl Lanes {
         while let Some((_, user)) = self.held.pop_front_if(|(at, _)| *at <= now) {
             if let Some(lane) = self.lanes.get_mut(&user) {
                 lane.held = false;
-                self.under_way += lane.resume(&*self.deliver, &self.answers);
+                lane.resume(&*self.deliver, &self.answers);
             }
         }
     }
 
-    /// Records that are submitted and have no outcome yet.
-    pub fn under_way(&self) -> usize {
-        self.under_way
+    /// Records of these partitions that are submitted and have no outcome yet.
+    pub fn under_way(&self, partitions: &BTreeSet<i32>) -> usize {
+        let slots = self.lanes.values().flat_map(|lane| lane.slots.iter().take(lane.submitted));
+        slots.filter(|slot| slot.ticket.is_some() && slot.is_of(partitions)).count()
     }
 
-    /// Forgets all records but those under way.
-    pub fn keep_under_way(&mut self) {
+    /// Forgets the records of these partitions, but not those under way.
+    pub fn forget_waiting(&mut self, partitions: &BTreeSet<i32>) {
+        self.retain(|slot| slot.ticket.is_some() || !slot.is_of(partitions));
+    }
+
+    /// Forgets all records of these partitions. Outcomes that come later are nobody's.
+    pub fn forget(&mut self, partitions: &BTreeSet<i32>) {
+        self.retain(|slot| !slot.is_of(partitions));
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Slot) -> bool) {
         self.lanes.retain(|_, lane| {
-            lane.slots.retain(|slot| slot.ticket.is_some());
-            (lane.submitted, lane.refused) = (lane.slots.len(), 0);
+            let submitted = lane.slots.iter().take(lane.submitted).filter(|slot| keep(slot));
+            let refused = submitted.clone().filter(|slot| slot.ticket.is_none()).count();
+            (lane.submitted, lane.refused) = (submitted.count(), refused);
+            lane.slots.retain(&keep);
             !lane.slots.is_empty()
         });
-    }
-
-    /// Forgets all records.
-    pub fn clear(&mut self) {
-        self.lanes.clear();
-        self.held.clear();
-        self.under_way = 0;
     }
 }
 
 impl Lane {
-    /// Submits in order until one is refused; says how many are under way now that were not.
-    fn advance(&mut self, deliver: &dyn Deliver, answers: &Arc<Answers>) -> usize {
+    /// Submits in order until one is refused.
+    fn advance(&mut self, deliver: &dyn Deliver, answers: &Arc<Answers>) {
         // Step 3.4: a full mailbox answers inside `submit`: what is behind a refused record must not be submitted
         let _ = (deliver, answers, Slot::submit, Slot::is_refused);
         todo!("step 3.4: submit those that wait, in order, until one is refused")
     }
 
     /// As [`advance`](Self::advance), from the first that was refused; not while one behind it is under way, or that would be overtaken.
-    fn resume(&mut self, deliver: &dyn Deliver, answers: &Arc<Answers>) -> usize {
+    fn resume(&mut self, deliver: &dyn Deliver, answers: &Arc<Answers>) {
         // Step 3.4: step back over what was refused; once none is left among the submitted, go on
-        self.advance(deliver, answers)
+        self.advance(deliver, answers);
     }
 
     fn refuse(&mut self, at: usize) {
@@ -140,6 +144,10 @@ impl Slot {
 
     fn holds(&self, ticket: &Arc<Ticket>) -> bool {
         self.ticket.as_ref().is_some_and(|own| Arc::ptr_eq(own, ticket))
+    }
+
+    fn is_of(&self, partitions: &BTreeSet<i32>) -> bool {
+        partitions.contains(&self.record.place.partition)
     }
 
     fn is_refused(&self) -> bool {

@@ -25,10 +25,10 @@ impl Reader<'_> {
 
     fn assigned(&mut self, partitions: &TopicPartitionList) {
         self.ledgers.extend(numbers(partitions).into_iter().map(|partition| (partition, Ledger::default())));
-        if let Err(error) = self.consumer.incremental_assign(partitions) {
+        let taken = self.consumer.incremental_assign(partitions).and_then(|()| self.pause_also(partitions));
+        if let Err(error) = taken {
             tracing::error!(%error, "cannot take the partitions");
         }
-        self.apply_pause();
         tracing::info!(partitions = self.ledgers.len(), "reading");
     }
 
@@ -45,7 +45,7 @@ impl Reader<'_> {
         if let Err(error) = self.consumer.incremental_unassign(partitions) {
             tracing::error!(%error, "cannot give the partitions back");
         }
-        self.apply_pause();
+        self.count_paused();
         tracing::info!(partitions = self.ledgers.len(), "reading");
     }
     // ANCHOR_END: revoked

@@ -17,6 +17,8 @@ pub async fn degraded(world: &World) -> Result<(), Failure> {
     let (mut a, _) = node.user("alice").await?;
     topic.produce(&[record_for("alice", "1")]).await?;
     expect_first(&mut a, "1").await?;
+    // What is not committed comes again, and rightly so.
+    topic.all_committed(JOIN, Observed::NotCommitted).await?;
     let lines = lines(&node);
     broker.down().await?;
     is_degraded(&node, topic.kafka()).await?;

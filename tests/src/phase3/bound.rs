@@ -16,7 +16,7 @@ const PARTITIONS: i32 = 4;
 const KIB_AT_MOST: u64 = 7 * 1024;
 const AT_MOST: u64 = 100;
 /// A backlog, many times what may be undecided.
-const BACKLOG: usize = 5000;
+const BACKLOG: usize = 3000;
 /// How long nothing may come.
 const QUIET: Duration = Duration::from_millis(100);
 
@@ -69,7 +69,7 @@ pub async fn records(world: &World) -> Result<(), Failure> {
 pub async fn healthy(world: &World) -> Result<(), Failure> {
     let topic = world.topic(1).await?;
     topic.produce_many(&numbers("alice", 0, BACKLOG)).await?;
-    let bounds = ["--ingest-paused", "--max-undecided", "200", "--mailbox-messages", "64"];
+    let bounds = ["--ingest-paused", "--max-undecided", "300", "--mailbox-messages", "64"];
     let node = node(world, &topic, &bounds).await?;
     let (mut a, _) = node.user("alice").await?;
     node.admin().post("/ingest/resume", "").await?.expect(202, None)?;

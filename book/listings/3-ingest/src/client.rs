@@ -1,5 +1,6 @@
 //! How librdkafka is set up, and what it calls back for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,10 +17,10 @@ use tokio::sync::mpsc;
 /// What the group has to say between two records.
 #[derive(Debug)]
 pub enum Event {
-    /// These partitions are this node's, once it calls `assign`.
+    /// These partitions are this node's as well, once it calls `incremental_assign`.
     Assigned(TopicPartitionList),
-    /// This node's partitions are to go to others, who wait for it to call `unassign`.
-    Revoked,
+    /// These are to go to others, who get them when this node has called `incremental_unassign`.
+    Revoked(TopicPartitionList),
 }
 
 /// The group waits for an answer to the one before the next comes: one would do.
@@ -53,8 +54,8 @@ pub fn consumer(node: &Node) -> KafkaResult<(StreamConsumer<Callbacks>, mpsc::Re
         .set("session.timeout.ms", session_ms.to_string())
         // Also how soon this node learns that another wants to join.
         .set("heartbeat.interval.ms", (session_ms / 5).max(1).to_string())
-        // All partitions are given back before any is given out again: the simplest of the protocols.
-        .set("partition.assignment.strategy", "range")
+        // Only those partitions change hands that have to; nobody stops for the others.
+        .set("partition.assignment.strategy", "cooperative-sticky")
         // What librdkafka reads ahead is memory as well.
         .set("queued.min.messages", kafka.max_undecided.min(100_000).to_string())
         .set("queued.max.messages.kbytes", kib.to_string())
@@ -96,11 +97,11 @@ impl ConsumerContext for Callbacks {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, what: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         if self.closing.load(Ordering::Relaxed) {
             // An error means that there is nothing to give back.
-            let _ = consumer.unassign();
+            let _ = consumer.incremental_unassign(partitions);
         } else if what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             self.tell(Event::Assigned(partitions.clone()));
         } else {
-            self.tell(Event::Revoked);
+            self.tell(Event::Revoked(partitions.clone()));
         }
     }
 }
@@ -134,4 +135,9 @@ pub fn positions(topic: &str, positions: &[(i32, i64)]) -> KafkaResult<TopicPart
         list.add_partition_offset(topic, *partition, Offset::Offset(*position))?;
     }
     Ok(list)
+}
+
+/// The numbers of the partitions in a list.
+pub fn numbers(list: &TopicPartitionList) -> BTreeSet<i32> {
+    list.elements().iter().map(|element| element.partition()).collect()
 }

@@ -1,6 +1,6 @@
 //! How far the group knows that records are decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rdkafka::consumer::{CommitMode, Consumer as _};
@@ -26,6 +26,11 @@ impl Commits {
         self.waiting_since.get_or_insert_with(Instant::now);
     }
 
+    /// What is committed of these partitions is another node's business from now on.
+    pub fn forget(&mut self, partitions: &BTreeSet<i32>) {
+        self.done.retain(|partition, _| !partitions.contains(partition));
+    }
+
     /// How long the oldest decision has waited.
     pub fn age(&self) -> Duration {
         self.waiting_since.map_or(Duration::ZERO, |since| since.elapsed())
@@ -36,17 +41,21 @@ impl Commits {
         self.under_way.is_some()
     }
 
-    /// Resolves when the commit that is under way has ended. Cancel-safe.
-    pub async fn ended(&mut self) {
+    /// Resolves when the commit that is under way has ended, and says whether it did what it should. Cancel-safe.
+    pub async fn ended(&mut self) -> bool {
         let Some(under_way) = &mut self.under_way else { return std::future::pending().await };
         let ended = under_way.await;
         self.under_way = None;
         match ended {
-            Ok(Ok(positions)) => self.done.extend(positions),
+            Ok(Ok(positions)) => {
+                self.done.extend(positions);
+                return true;
+            }
             // The next one tries again; where the broker is away, that is told elsewhere.
             Ok(Err(error)) => tracing::debug!(%error, "a commit failed"),
             Err(error) => tracing::error!(%error, "a commit panicked"),
         }
+        false
     }
 }
 

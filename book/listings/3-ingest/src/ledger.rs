@@ -45,6 +45,11 @@ impl Ledger {
     }
     // ANCHOR_END: decide
 
+    /// The bytes of each record that is not decided.
+    pub fn undecided(&self) -> impl Iterator<Item = usize> {
+        self.open.iter().filter(|entry| !entry.decided).map(|entry| entry.bytes)
+    }
+
     /// The offset to commit: where another would have to start so that nothing is lost. `None` before the first decision.
     pub fn position(&self) -> Option<i64> {
         self.position
