@@ -53,6 +53,7 @@ const CHECKS: &[Check] = &[
     check!(4, "lanes-order", "a slow user gets all, in order", lanes::order),
     check!(4, "lanes-slow", "a socket that is closed as slow decides", lanes::slow),
     check!(4, "lanes-gone", "a socket that breaks decides", lanes::gone),
+    check!(4, "lanes-reconnect", "what a lost socket had goes to the next one", lanes::reconnect),
     check!(4, "missing-dead", "--missing-user dead-letter keeps them", dead::missing),
     check!(5, "bound-memory", "a backlog takes no memory", bound::memory),
     check!(5, "bound-records", "--max-undecided pauses, room resumes", bound::records),

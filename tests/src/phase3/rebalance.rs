@@ -142,7 +142,11 @@ fn spread(first: usize, count: usize) -> Vec<NewRecord> {
 }
 
 /// The number in the next message, or `None` when nothing comes. Cancel safe.
-async fn next_number(client: &mut Client, within: Duration) -> Result<Option<usize>, Failure> {
+///
+/// # Errors
+///
+/// What came instead of a message.
+pub async fn next_number(client: &mut Client, within: Duration) -> Result<Option<usize>, Failure> {
     loop {
         match timeout(within, client.next()).await {
             Ok(Seen::Ping(_)) => {}
