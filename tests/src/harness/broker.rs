@@ -201,7 +201,7 @@ impl Broker {
     ///
     /// A skip.
     pub async fn create(&self, topic: &str, partitions: u32) -> Result<(), Failure> {
-        self.told(format!("create {topic}, {partitions} partition{}", plural(partitions as usize)));
+        self.record_asked(format!("create {topic}, {partitions} partition{}", plural(partitions as usize)));
         self.ask("PUT", &format!("/topics/{topic}"), Some(json!({"partitions": partitions}))).await.map(drop)
     }
 
@@ -220,7 +220,7 @@ impl Broker {
     ///
     /// A skip.
     pub async fn produce(&self, topic: &str, record: NewRecord) -> Result<Place, Failure> {
-        self.told(record.to_string());
+        self.record_asked(record.to_string());
         let places = self.produce_quietly(topic, &[record]).await?;
         places.first().copied().ok_or_else(|| Failure::skip("the broker did not say where the record is"))
     }
@@ -231,7 +231,7 @@ impl Broker {
     ///
     /// A skip; with the mock cluster also if a partition would be full.
     pub async fn produce_all(&self, topic: &str, records: &[NewRecord]) -> Result<Vec<Place>, Failure> {
-        self.told(format!("{} record{}", records.len(), plural(records.len())));
+        self.record_asked(format!("{} record{}", records.len(), plural(records.len())));
         self.produce_quietly(topic, records).await
     }
 
@@ -251,7 +251,7 @@ impl Broker {
     ///
     /// A skip.
     pub async fn records(&self, topic: &str) -> Result<Vec<Record>, Failure> {
-        self.told(format!("read {topic}"));
+        self.record_asked(format!("read {topic}"));
         let records = self.peek(topic).await?;
         self.record_seen(format!("{} record{}", records.len(), plural(records.len())));
         Ok(records)
@@ -281,7 +281,7 @@ impl Broker {
     ///
     /// A skip.
     pub async fn committed(&self, group: &str, topic: &str) -> Result<Vec<Progress>, Failure> {
-        self.told(String::from("what is committed?"));
+        self.record_asked(String::from("what is committed?"));
         let progress = self.peek_committed(group, topic).await?;
         for row in &progress {
             self.record_seen(row.to_string());
@@ -304,7 +304,7 @@ impl Broker {
     ///
     /// A skip.
     pub async fn down(&self) -> Result<(), Failure> {
-        self.told(String::from("go away"));
+        self.record_asked(String::from("go away"));
         self.fault(json!({"down": true})).await
     }
 
@@ -314,7 +314,7 @@ impl Broker {
     ///
     /// A skip.
     pub async fn up(&self) -> Result<(), Failure> {
-        self.told(String::from("come back"));
+        self.record_asked(String::from("come back"));
         self.fault(json!({"down": false})).await
     }
 
@@ -324,7 +324,7 @@ impl Broker {
     ///
     /// A skip.
     pub async fn delay(&self, delay: Duration) -> Result<(), Failure> {
-        self.told(format!("answer {} ms late", delay.as_millis()));
+        self.record_asked(format!("answer {} ms late", delay.as_millis()));
         self.fault(json!({"delay_ms": delay.as_millis() as u64})).await
     }
 
@@ -334,7 +334,7 @@ impl Broker {
     ///
     /// A skip.
     pub async fn fail(&self, api: &str, codes: &[i32]) -> Result<(), Failure> {
-        self.told(format!("answer {api} with errors {codes:?}"));
+        self.record_asked(format!("answer {api} with errors {codes:?}"));
         self.fault(json!({"errors": {"api": api, "codes": codes}})).await
     }
 
@@ -343,7 +343,8 @@ impl Broker {
         self.story.record(NAME, ASKER, text);
     }
 
-    fn told(&self, text: String) {
+    /// Adds what is asked of the broker to the story.
+    pub fn record_asked(&self, text: impl AsRef<str>) {
         self.story.record(ASKER, NAME, text);
     }
 
