@@ -46,9 +46,9 @@ impl Real {
     pub async fn start(cache: &Path, port: u16) -> Result<Self> {
         let jars = maven::jars(cache).await?;
         let jars = jars.canonicalize().context("cannot tell where Kafka's jars are")?;
+        let (port, controller) = free_ports(port).await?;
         let folder = std::env::temp_dir().join(format!("kafka-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let (port, controller) = free_ports(port).await?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut real = Self { jars, folder, address, guard: None };
         fs::write(real.properties(), properties(&real.folder, port, controller))?;
