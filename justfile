@@ -48,6 +48,11 @@ return number:
 chat name *options:
     @cargo tutor chat {{ name }} {{ options }}
 
+# Run a Kafka broker: just kafka; then, elsewhere, just kafka send alice '{"hi":1}', tail, topics, down, up
+[positional-arguments]
+kafka *options:
+    @cargo tutor kafka "$@"
+
 # Measure: just bench idle, echo, route or crowd; just bench save for the wait until a verdict
 bench name *options:
     @cargo tutor bench {{ name }} {{ options }}

@@ -112,6 +112,8 @@ observations! {
     UserNotFound = "user-not-found",
     /// A user whose connections have all gone is still said to be there.
     GhostUser = "ghost-user",
+    /// A connection that has gone is still listed under its user's name.
+    StillRegistered = "still-registered",
     /// Of several connections of a user, not all are known.
     DeviceForgotten = "device-forgotten",
     /// The end of an older connection took a newer one's registration with it.

@@ -1,38 +1,72 @@
-//! The program `broker`: Kafka for the checks of the phases that read from it, built when it is first needed.
+//! The Kafka broker that checks and people use: its program, built when it is first needed, and where one runs.
 
+use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use checks::Phase;
+use serde::{Deserialize, Serialize};
 
 use crate::cargo::{Build, likely_binary};
+use crate::generator::folder::write_if_changed;
 use crate::project::Project;
 
-const PACKAGE: &str = "broker";
+/// The package, and its binary.
+const NAME: &str = "broker";
 
-/// The program, built if need be, for a phase that reads from Kafka; says so where that takes long.
+/// The program, built if need be; says so where that takes minutes, with cargo's own progress.
+///
+/// # Errors
+///
+/// It does not build.
+pub fn build(project: &Project) -> Result<PathBuf> {
+    let loud = !likely_binary(&project.root, NAME, false).exists();
+    if loud {
+        eprintln!("{BUILDING}");
+    }
+    let (workspace, package, binary) = (&project.root, NAME.to_owned(), NAME.to_owned());
+    Build { workspace, package, binary, release: false, loud, colour: false }.run()?.binary().context("the broker")
+}
+
+/// The program, built if need be, for a phase that reads from Kafka.
 ///
 /// # Errors
 ///
 /// It does not build.
 pub fn program(project: &Project, phase: &Phase) -> Result<Option<PathBuf>> {
-    if !phase.kafka {
-        return Ok(None);
-    }
-    let loud = !likely_binary(&project.root, PACKAGE, false).exists();
-    if loud {
-        eprintln!("{BUILDING}");
-    }
-    let build = Build {
-        workspace: &project.root,
-        package: String::from(PACKAGE),
-        binary: String::from(PACKAGE),
-        release: false,
-        loud,
-        colour: false,
-    };
-    build.run()?.binary().context("the Kafka broker for checks").map(Some)
+    phase.kafka.then(|| build(project)).transpose()
 }
 
-const BUILDING: &str =
-    "Building a Kafka broker for the checks, once: it compiles librdkafka, two to three minutes on two cores.";
+/// The broker that `kafka` started last: `.tutor/kafka.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// What nodes are given as `--kafka`.
+    pub kafka: String,
+    /// Its control routes.
+    pub control: SocketAddr,
+}
+
+impl Running {
+    /// What was remembered; it may have ended since.
+    pub fn load(project: &Project) -> Option<Self> {
+        serde_json::from_slice(&fs::read(path(project)).ok()?).ok()
+    }
+
+    /// Remembers it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the file system refuses.
+    pub fn save(&self, project: &Project) -> Result<()> {
+        write_if_changed(&path(project), (serde_json::to_string(self)? + "\n").as_bytes())
+    }
+}
+
+fn path(project: &Project) -> PathBuf {
+    project.state().join("kafka.json")
+}
+
+const BUILDING: &str = "\
+Building the broker for the first time: librdkafka, which is C, is compiled
+with it. Two to three minutes on two cores.";

@@ -172,4 +172,4 @@ fn cargo_words(stderr: impl Read) -> String {
     words
 }
 
-const WAITING: &str = "Another cargo is building in the same folder (an editor's, perhaps): waiting for it.";
+const WAITING: &str = "Another cargo is at work (an editor's, perhaps): waiting for it.";

@@ -44,6 +44,8 @@ pub enum Command {
     Watch(PhaseNumber),
     /// Talk through a node, from phase 2 on, at the terminal.
     Chat(ChatArgs),
+    /// Run a Kafka broker, and write, read, take it away, from phase 3 on.
+    Kafka(KafkaArgs),
     /// Measure the reference in release mode, by the benchmark of this name; or `save`: the wait for a verdict.
     Bench(BenchArgs),
     /// For contributors: let clients that no one here wrote talk to the references.
@@ -133,6 +135,54 @@ pub struct ChatArgs {
     pub token: Option<String>,
 }
 
+/// Arguments of `kafka`.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct KafkaArgs {
+    /// Run Apache Kafka instead of librdkafka's mock cluster: needs Java 17 and, the first time, Maven.
+    #[arg(long)]
+    pub real: bool,
+    /// Use a broker that exists.
+    #[arg(long, value_name = "HOST:PORT", env = "KAFKA_BROKERS", conflicts_with = "real")]
+    pub kafka: Option<String>,
+    /// The broker's port; 0 lets the system choose.
+    #[arg(long, value_name = "PORT", default_value_t = 9092)]
+    pub port: u16,
+    /// What to do with the broker that runs; without it, one is started and runs until Ctrl-C.
+    #[command(subcommand)]
+    pub action: Option<KafkaAction>,
+}
+
+/// What `kafka` can do with a broker that runs.
+#[derive(Debug, Subcommand)]
+pub enum KafkaAction {
+    /// Write a record for a user.
+    Send {
+        /// The user, who is the record's key.
+        user: String,
+        /// What the user is sent: JSON, or any other text.
+        payload: String,
+        /// Where to.
+        #[arg(long, default_value = "messages")]
+        topic: String,
+    },
+    /// Print a topic's records, and those that come.
+    Tail {
+        /// Whose.
+        #[arg(default_value = "messages")]
+        topic: String,
+        /// Print what is there, and end.
+        #[arg(long)]
+        once: bool,
+    },
+    /// List the topics.
+    Topics,
+    /// Take the broker away, with all connections to it.
+    Down,
+    /// Bring it back.
+    Up,
+}
+
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub struct BenchArgs {
@@ -188,6 +238,8 @@ With --json, standard output is one JSON document (verify: one per line):
   debrief  {phase, profile, rounds, measures: [{measure, title, unit, yours, reference, ratio}]}
   verify   {point, name, passed, detail} per line, and last {passed, failed}
   clients  {passed, failed, skipped}
+  kafka    {kafka, control}; send {partition, offset}; tail {partition, offset, key, value, headers} per line;
+           topics {topics: [{topic, partitions}]}; down, up {down}
   others   {next} or {passed, failed}
 
 An error (exit code 2) is {error}.";

@@ -4,6 +4,8 @@
 //! to the crate `checks` (with a [`broker`] where the phase reads from Kafka), keeps the reports in [`progress`] and prints them by [`screen`], with a question out of [`hints`]. After
 //! green, [`questions`] has what to ask, and what was built.
 //!
+//! From phase 3 on, [`broker`] has the Kafka broker that checks and people use.
+//!
 //! For those who write the course: [`generator`] cuts starters out of the references, [`variant`] builds such cuts without
 //! touching what a learner wrote, and [`verify`] proves by them that the course teaches.
 

@@ -49,7 +49,7 @@ impl Table {
     /// Ends the registration of one connection. A user without sockets leaves no trace.
     pub(crate) fn remove(&mut self, user: &UserId, conn: ConnId) {
         // Step 2.3: out of both maps, or they grow for ever
-        // Step 2.4: the user may have another socket by now, perhaps a newer one
+        // Step 2.4: this ends one connection's registration: read what you remove, entry by entry
         let _ = (user, conn);
     }
 }
@@ -72,7 +72,7 @@ impl Presence for Registry {
     fn connections(&self, user: &UserId) -> Vec<ConnId> {
         // Step 2.1: the user's sockets by their ids; nobody there is an empty list
         let _ = user;
-        Vec::new()
+        todo!("step 2.1: the ids of the user's sockets, in the order in which they registered")
     }
 
     fn users(&self) -> usize {
@@ -81,6 +81,7 @@ impl Presence for Registry {
 
     fn sweep(&self, is_open: &dyn Fn(ConnId) -> bool) -> usize {
         let mut table = self.write();
+        // Under the lock, since it looks into a table of its own and calls nobody: asked before, it would count as left what ends in between.
         let left: Vec<_> =
             table.conns.iter().filter(|(conn, _)| !is_open(**conn)).map(|(c, u)| (*c, u.clone())).collect();
         left.iter().for_each(|(conn, user)| table.remove(user, *conn));

@@ -59,7 +59,7 @@ impl Table {
         // ANCHOR: step-2-4-remove
         // BEFORE 2.3: out of both maps, or they grow for ever
         //| let _ = (user, conn);
-        // BEFORE 2.4: the user may have another socket by now, perhaps a newer one
+        // BEFORE 2.4: this ends one connection's registration: read what you remove, entry by entry
         //| self.conns.remove(&conn);
         //| self.users.remove(user);
         self.conns.remove(&conn);
@@ -105,7 +105,7 @@ impl Presence for Registry {
         // ANCHOR: step-2-1-connections
         // BEFORE 2.1: the user's sockets by their ids; nobody there is an empty list
         //| let _ = user;
-        //| Vec::new()
+        //| todo!("step 2.1: the ids of the user's sockets, in the order in which they registered")
         self.sockets(user).iter().flat_map(|sockets| sockets.iter()).map(SocketHandle::conn).collect()
         // ANCHOR_END: step-2-1-connections
     }
@@ -117,6 +117,7 @@ impl Presence for Registry {
 
     fn sweep(&self, is_open: &dyn Fn(ConnId) -> bool) -> usize {
         let mut table = self.write();
+        // Under the lock, since it looks into a table of its own and calls nobody: asked before, it would count as left what ends in between.
         let left: Vec<_> =
             table.conns.iter().filter(|(conn, _)| !is_open(**conn)).map(|(c, u)| (*c, u.clone())).collect();
         left.iter().for_each(|(conn, user)| table.remove(user, *conn));

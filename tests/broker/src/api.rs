@@ -97,10 +97,9 @@ async fn records(
     Path(topic): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, BrokerError> {
-    let from = match parameter(query.as_deref(), "from") {
-        None => 0,
-        Some(from) => from.parse().map_err(|_| BrokerError::Malformed(format!("`{from}` is no offset")))?,
-    };
+    let from = parameter(query.as_deref(), "from").unwrap_or("0");
+    let offset = from.parse().ok().filter(|offset| *offset >= 0);
+    let from = offset.ok_or_else(|| BrokerError::Malformed(format!("`{from}` is no offset")))?;
     Ok(Json(json!({"records": broker.records(topic, from).await?})))
 }
 

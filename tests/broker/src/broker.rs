@@ -1,9 +1,11 @@
 //! One of three brokers.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Deserialize;
+use tokio::net::lookup_host;
 use tokio::sync::Mutex;
 
 use crate::args::Args;
@@ -49,15 +51,15 @@ impl Broker {
     /// Starts what the arguments ask for; a broker that exists need not answer.
     pub async fn start(args: &Args) -> Result<Self> {
         let (address, kind) = if let Some(address) = &args.kafka {
-            (address.clone(), Kind::Existing)
+            (resolved(address).await?, Kind::Existing)
         } else if args.real {
             let real = Real::start(&args.cache, args.kafka_port).await?;
-            (real.address().to_string(), Kind::Real(Box::new(Mutex::new(real))))
+            (real.address(), Kind::Real(Box::new(Mutex::new(real))))
         } else {
             let mock = Mock::start(args.kafka_port).await?;
-            (mock.address.to_string(), Kind::Mock(mock))
+            (mock.address, Kind::Mock(mock))
         };
-        Ok(Self { client: Client::new(&address)?, kind })
+        Ok(Self { client: Client::new(&address.to_string())?, kind })
     }
 
     /// Where clients find it.
@@ -152,6 +154,12 @@ impl Broker {
         let (client, topic) = (self.client.clone(), topic.to_owned());
         blocking(move || client.partitions(&topic)).await
     }
+}
+
+/// The address behind a name: what is told when a broker is ready is always an address.
+async fn resolved(name: &str) -> Result<SocketAddr> {
+    let mut found = lookup_host(name).await.with_context(|| format!("`{name}` is no HOST:PORT that can be found"))?;
+    found.find(SocketAddr::is_ipv4).with_context(|| format!("`{name}` has no address of IPv4"))
 }
 
 fn fault_mock(mock: &Mock, faults: &Faults) -> Result<(), BrokerError> {

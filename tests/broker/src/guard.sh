@@ -2,6 +2,7 @@
 #
 # It is in a process group of its own and does nothing but wait, so the command ends and the folder goes however the broker
 # does, by SIGKILL too: the other end of standard input is the broker's alone. A line `keep` leaves the folder for another run.
+# It ends as the command did.
 folder=$1
 shift
 "$@" &
@@ -11,4 +12,6 @@ exec >/dev/null 2>&1
 read -r word
 kill -9 "$command"
 wait "$command"
+status=$?
 [ "$word" = keep ] || rm -rf "$folder"
+exit "$status"

@@ -22,8 +22,8 @@ mod records;
 mod relay;
 mod topics;
 
+use std::future::pending;
 use std::io::{Read, Write};
-use std::pin::pin;
 use std::process::exit;
 use std::sync::Arc;
 use std::thread;
@@ -31,7 +31,7 @@ use std::thread;
 use anyhow::{Context, Result};
 use clap::Parser;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::args::Args;
@@ -51,16 +51,16 @@ async fn main() {
 }
 
 async fn run(args: &Args) -> Result<()> {
-    let mut ended = pin!(ended(args.until_eof));
+    let mut ending = Ending::listen(args.until_eof)?;
     let started = tokio::select! {
         started = start(args) => started,
         // What it has begun goes with the future that began it.
-        ended = &mut ended => return ended,
+        () = ending.came() => return Ok(()),
     };
     let (listener, broker) = started?;
     let served = tokio::select! {
         served = api::serve(listener, broker.clone()) => served,
-        ended = ended => ended,
+        () = ending.came() => Ok(()),
     };
     broker.end().await;
     served
@@ -76,17 +76,40 @@ async fn start(args: &Args) -> Result<(TcpListener, Arc<Broker>)> {
     Ok((listener, Arc::new(broker)))
 }
 
-/// Waits for a signal, or for the end of standard input where that is one.
-async fn ended(until_eof: bool) -> Result<()> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let (eof_tx, eof) = oneshot::channel();
-    let reader = until_eof.then(|| thread::spawn(move || drain_stdin(eof_tx)));
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = eof, if reader.is_some() => {}
+/// Why to end: a signal, or the end of standard input where that is a reason.
+struct Ending {
+    interrupt: Signal,
+    terminate: Signal,
+    eof: Option<oneshot::Receiver<()>>,
+}
+
+impl Ending {
+    /// Listens from now on: whoever reads the ready line may send a signal at once.
+    fn listen(until_eof: bool) -> Result<Self> {
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let eof = until_eof.then(|| {
+            let (eof_tx, eof) = oneshot::channel();
+            thread::spawn(move || drain_stdin(eof_tx));
+            eof
+        });
+        Ok(Self { interrupt, terminate, eof })
     }
-    Ok(())
+
+    /// Waits for one of them; cancel safe.
+    async fn came(&mut self) {
+        let eof = async {
+            match &mut self.eof {
+                // Its sender goes without a word.
+                Some(eof) => _ = eof.await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            () = eof => {}
+        }
+    }
 }
 
 /// On a thread of its own: a pipe cannot be read without blocking. Says that it has ended by dropping `_eof_tx`.

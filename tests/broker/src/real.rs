@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -46,9 +46,9 @@ impl Real {
     pub async fn start(cache: &Path, port: u16) -> Result<Self> {
         let jars = maven::jars(cache).await?;
         let jars = jars.canonicalize().context("cannot tell where Kafka's jars are")?;
+        let (port, controller) = free_ports(port).await?;
         let folder = std::env::temp_dir().join(format!("kafka-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let (port, controller) = free_ports(port).await?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut real = Self { jars, folder, address, guard: None };
         fs::write(real.properties(), properties(&real.folder, port, controller))?;
@@ -71,9 +71,7 @@ impl Real {
         if self.guard.is_some() {
             return Ok(());
         }
-        let mut guard = self.guarded(&["kafka.Kafka"]).spawn().context("cannot start sh")?;
-        let stderr = guard.stderr.take().context("Java has no standard error")?;
-        self.guard = Some(guard);
+        let stderr = self.spawn(&["kafka.Kafka"])?;
         let mut words = tokio::spawn(last_words(stderr));
         tokio::select! {
             serves = serves(self.address) => serves,
@@ -87,12 +85,7 @@ impl Real {
     ///
     /// Its guard is not there any more.
     pub async fn stop(&mut self) -> Result<()> {
-        let Some(mut guard) = self.guard.take() else { return Ok(()) };
-        let mut stdin = guard.stdin.take().context("the guard has no standard input")?;
-        stdin.write_all(b"keep\n").await.context("somebody else has killed Kafka's guard")?;
-        drop(stdin);
-        guard.wait().await?;
-        Ok(())
+        if self.guard.is_some() { self.keep().await.map(drop) } else { Ok(()) }
     }
 
     /// Kills the process and removes its data.
@@ -105,13 +98,28 @@ impl Real {
     }
 
     /// Prepares the folder for a node.
-    async fn format(&self) -> Result<()> {
-        let mut java = Command::new("java");
-        java.args(self.java(&["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config"]));
-        let output = java.stdin(Stdio::null()).kill_on_drop(true).output().await.context("cannot start java")?;
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(output.status.success(), "Kafka cannot prepare {}:\n{told}", self.folder.display());
+    async fn format(&mut self) -> Result<()> {
+        let tool = ["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config"];
+        let told = last_words(self.spawn(&tool)?).await;
+        ensure!(self.keep().await?.success(), "Kafka cannot prepare {}:\n{told}", self.folder.display());
         Ok(())
+    }
+
+    /// Starts Java below a guard; gives its standard error.
+    fn spawn(&mut self, command: &[&str]) -> Result<ChildStderr> {
+        let mut guard = self.guarded(command).spawn().context("cannot start sh")?;
+        let stderr = guard.stderr.take();
+        self.guard = Some(guard);
+        stderr.context("Java has no standard error")
+    }
+
+    /// Ends Java, if it has not ended, but keeps the folder; gives how it ended.
+    async fn keep(&mut self) -> Result<ExitStatus> {
+        let mut guard = self.guard.take().context("nothing runs")?;
+        let mut stdin = guard.stdin.take().context("the guard has no standard input")?;
+        stdin.write_all(b"keep\n").await.context("somebody else has killed Kafka's guard")?;
+        drop(stdin);
+        Ok(guard.wait().await?)
     }
 
     fn guarded(&self, command: &[&str]) -> Command {

@@ -57,7 +57,7 @@ pub struct NewRecord {
 }
 
 /// Where a record is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub struct Place {
     /// Its partition.
     pub partition: i32,
@@ -66,7 +66,7 @@ pub struct Place {
 }
 
 /// A record as it was read.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Record {
     /// Where it is.
     #[serde(flatten)]
@@ -91,7 +91,7 @@ pub struct Progress {
 }
 
 /// A topic that there is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Topic {
     /// Its name.
     pub topic: String,
@@ -263,7 +263,16 @@ impl Broker {
     ///
     /// A skip.
     pub async fn peek(&self, topic: &str) -> Result<Vec<Record>, Failure> {
-        self.list(&format!("/topics/{topic}/records?from=0"), "records").await
+        self.peek_from(topic, 0).await
+    }
+
+    /// As [`peek`](Self::peek), of each partition only what has this offset or a later one.
+    ///
+    /// # Errors
+    ///
+    /// A skip.
+    pub async fn peek_from(&self, topic: &str, offset: i64) -> Result<Vec<Record>, Failure> {
+        self.list(&format!("/topics/{topic}/records?from={offset}"), "records").await
     }
 
     /// How far a group is in each partition of a topic; recorded.
@@ -352,7 +361,7 @@ impl Broker {
         let answer = self.control.ask(method, path, &[("content-type", "application/json")], body).await;
         match answer {
             Ok(answer) if answer.status < 300 => Ok(answer),
-            Ok(answer) => Err(Failure::skip(format!("the broker answers {method} {path} with {}", answer.told()))),
+            Ok(answer) => Err(Failure::skip(format!("the broker says {}", answer.told()))),
             Err(_) => Err(Failure::skip(format!("the broker does not answer {method} {path}"))),
         }
     }

@@ -60,9 +60,13 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// `GhostUser`.
+    /// `StillRegistered` if a connection of that name is listed all the time; `GhostUser` if there is something else than nobody.
     pub async fn forgotten(&self, user: &str) -> Result<(), Failure> {
-        self.connections_until(user, &[], Observed::GhostUser).await
+        let gone =
+            || async { ensure(self.connections(user).await?.is_empty(), Observed::StillRegistered, told::<&str>(&[])) };
+        let settled = eventually(PATIENCE, gone).await;
+        self.connections_told(user).await?;
+        settled
     }
 
     /// Posts a payload, which is JSON already, to a user.

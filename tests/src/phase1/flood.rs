@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
-use crate::harness::{Answer, Failure, Node, PATIENCE, RawClient};
+use crate::harness::{Answer, Failure, Node, PATIENCE, RawClient, ensure};
 
 /// Large, so that the kernel's own buffers are soon full; within the default `--max-message`.
 pub const PUSH_BYTES: usize = 60_000;
@@ -50,11 +50,6 @@ impl Tally {
     /// Some push found no room, and it was not a burst that the client's buffers have taken since.
     pub fn full(&self) -> bool {
         self.overloaded > 0 && !self.undecided.is_empty()
-    }
-
-    /// How many the mailbox has taken.
-    pub fn taken(&self) -> usize {
-        self.written.len() + self.undecided.len()
     }
 
     fn absorb(&mut self, more: Self) {
@@ -116,6 +111,30 @@ pub async fn stall(node: &Node, conn: &str) -> Result<Tally, Failure> {
         tally.absorb(push_until(node, conn, Tally::stalled).await?);
     }
     Ok(tally)
+}
+
+/// Fills a mailbox that has room for `most`, and whose client does not read. Of those who push at once, all may be refused for the
+/// last place; here one at a time pushes, and none while there is room.
+///
+/// # Errors
+///
+/// `BeyondBound` if more than `most` are queued, `OverloadedTooSoon` if one is refused before.
+pub async fn fill_up(node: &Node, conn: &str, most: u64) -> Result<(), Failure> {
+    let path = format!("/sockets/{conn}");
+    loop {
+        let queued = most_queued(node).await?;
+        node.admin().record_seen(format!("/sockets: queued {queued}"));
+        ensure(queued <= most, Observed::BeyondBound, format!("at most {most} queued"))?;
+        if queued == most {
+            return Ok(());
+        }
+        let label = format!("push-{}", LABELS.fetch_add(1, Ordering::Relaxed));
+        let (_, answer) = push(node, &path, label).await;
+        let answer = answer?;
+        let refused = answer.error_code() == Some("overloaded");
+        ensure(!refused, Observed::OverloadedTooSoon, format!("{most} queued before a 503"))
+            .inspect_err(|_| node.admin().record(&answer))?;
+    }
 }
 
 /// How many frames wait in the fullest mailbox, now; unrecorded.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::future::try_join;
 use tokio::time::{Instant, interval, sleep};
 
 use super::flood::{Flood, Tally, push_until};
@@ -20,7 +19,7 @@ const KEPT: Duration = Duration::from_millis(220);
 /// A sign of life comes so often.
 const CHATTER: Duration = Duration::from_millis(15);
 /// Between two pushes to a client that only listens.
-const NEWS: Duration = Duration::from_millis(1);
+const NEWS: Duration = Duration::from_millis(5);
 /// The size of a message in a client's flood of its own.
 const FLOOD_BYTES: usize = 12_000;
 /// Longer than that flood's timeout.
@@ -147,8 +146,7 @@ async fn judged_when_punctual(world: &World, sign: Sign) -> Result<(), Failure> 
             node.admin().record_asked("POST /sockets/…, again and again");
             tokio::select! {
                 result = lived => result,
-                // Two, so that there is no pause between their pushes.
-                failure = try_join(push_on(&node), push_on(&node)) => failure.map(|_| ()),
+                failure = push_on(&node) => failure,
             }
         } else {
             lived.await

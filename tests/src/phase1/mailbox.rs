@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::flood::{Tally, most_queued, push_until};
+use super::flood::{Tally, fill_up, push_until};
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
 use crate::harness::{Failure, Judge, Node, Peer, Socket, World, ensure};
@@ -108,10 +108,7 @@ pub async fn bounded(world: &World) -> Result<(), Failure> {
     let id = node.listed(&[]).await?;
     let tally = push_until(&node, &id, Tally::full).await?;
     ensure(tally.overloaded > 0, Observed::NeverOverloaded, "503 overloaded, once 8 are queued")?;
-    let queued = most_queued(&node).await?;
-    node.admin().record_seen(format!("/sockets: queued {queued}"));
-    ensure(queued <= 8, Observed::BeyondBound, "at most 8 queued")?;
-    ensure(tally.taken() >= 8, Observed::OverloadedTooSoon, "8 taken before the first 503")
+    fill_up(&node, &id, 8).await
 }
 
 /// Pushes, and expects to hear that it was written.

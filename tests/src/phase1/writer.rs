@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::flood::{Flood, PUSH_BYTES, Tally, label, message, most_queued, push_until, stall};
+use super::flood::{Flood, PUSH_BYTES, Tally, fill_up, label, message, push_until, stall};
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
 use crate::harness::{Failure, Judge, PATIENCE, Peer, RawClient, Seen, World, ensure};
@@ -87,11 +87,7 @@ pub async fn bytes(world: &World) -> Result<(), Failure> {
     let id = node.listed(&[]).await?;
     let tally = push_until(&node, &id, Tally::full).await?;
     ensure(tally.overloaded > 0, Observed::NeverOverloaded, "503 overloaded, once 262144 bytes are queued")?;
-    let most = 262_144 / PUSH_BYTES as u64;
-    let queued = most_queued(&node).await?;
-    node.admin().record_seen(format!("/sockets: queued {queued}"));
-    ensure(queued <= most, Observed::BeyondBound, format!("at most {most} queued"))?;
-    ensure(tally.taken() as u64 >= most, Observed::OverloadedTooSoon, format!("{most} taken before the first 503"))
+    fill_up(&node, &id, 262_144 / PUSH_BYTES as u64).await
 }
 
 pub async fn written(world: &World) -> Result<(), Failure> {

@@ -72,6 +72,7 @@ const CHECKS: &[Check] = &[
     check!(4, "goodbye-race", "twenty goodbyes cross twenty hellos", goodbye::race),
     check!(5, "message-arrives", "a message says who sent it", outcome::arrives),
     check!(5, "socket-named", "/sockets tells who is behind a socket", outcome::named),
+    check!(5, "survivor-named", "who stays keeps the name of a socket that went", outcome::survivor),
     check!(5, "told-errors", "who cannot be reached is told as an error", outcome::errors),
     check!(5, "told-by-ref", "only a message with a ref is answered with ok", outcome::by_ref),
     check!(5, "to-oneself", "writing to oneself reaches all own sockets", outcome::to_oneself),

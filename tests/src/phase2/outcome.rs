@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::goodbye::close;
 use super::stuck;
 use crate::Observed;
 use crate::harness::{Failure, Heard, Judge, Socket, Talk, World, ensure};
@@ -39,6 +40,23 @@ pub async fn named(world: &World) -> Result<(), Failure> {
         right.then_some(())
     };
     node.sockets_until(named, Observed::SenderUnknown, "alice behind the first socket, nobody behind the other").await
+}
+
+pub async fn survivor(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[]).await?;
+    let (mut b, _) = node.user("bob").await?;
+    let (first, first_conn) = node.user("alice#1").await?;
+    let (mut second, second_conn) = node.user("alice#2").await?;
+    close(first).await?;
+    node.unlisted(&first_conn).await?;
+    let named = |rows: &[Socket]| {
+        rows.iter().any(|row| row.conn == second_conn && row.user.as_deref() == Some("alice")).then_some(())
+    };
+    let expected = format!("alice behind socket {second_conn}");
+    node.sockets_until(named, Observed::NewerConnectionErased, &expected).await?;
+    second.message("bob", "1", Some("1")).await?;
+    b.expect_message(Some("alice"), "1").await?;
+    second.expect_ok("1").await.map(drop)
 }
 
 pub async fn errors(world: &World) -> Result<(), Failure> {

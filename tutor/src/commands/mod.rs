@@ -9,6 +9,7 @@ pub mod compare;
 pub mod debrief;
 pub mod generate;
 pub mod hint;
+pub mod kafka;
 pub mod links;
 pub mod list;
 pub mod phase;
@@ -50,6 +51,7 @@ pub fn run(args: Args) -> Result<Ended> {
         Some(Command::Return(args)) => borrow::run(&project, args.phase, borrow::From::Learner, json),
         Some(Command::Watch(args)) => watch::run(&project, args.phase, json),
         Some(Command::Chat(args)) => chat::run(&args),
+        Some(Command::Kafka(args)) => kafka::run(&project, &args, json),
         Some(Command::Bench(args)) => bench::run(&project, &args.args),
         Some(Command::Clients(args)) => clients::run(&project, &args, json),
         Some(Command::Verify(args)) => verify::run(&project, &args, json),
