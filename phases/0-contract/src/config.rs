@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Args, Command, Parser};
 
-use crate::{Kafka, NodeId};
+use crate::{Gossip, Kafka, NodeId};
 
 /// How a node is to run: durations as `250ms`, `30s`, `1h`; sizes in bytes.
 #[derive(Debug, Clone, Parser)]
@@ -83,6 +83,10 @@ pub struct Config {
     #[command(flatten)]
     pub kafka: Kafka,
 
+    /// Who else there is, from phase 4 on
+    #[command(flatten)]
+    pub gossip: Gossip,
+
     /// The least level that is logged to standard error: error, warn, info, debug, trace
     #[arg(long, env = "ROUTER_LOG", default_value = "info")]
     pub log: tracing::Level,
@@ -123,15 +127,26 @@ impl Config {
                 "--mailbox-bytes must be at least --max-message and {ENVELOPE}, or a message of that size never fits"
             ));
         }
-        self.kafka.check()
+        self.kafka.check()?;
+        self.gossip.check()
     }
+}
+
+/// Leaves the flags of `A` out of the help of a node that has no use for them.
+pub(crate) fn hide<A: Args>(command: Command) -> Command {
+    let own = A::augment_args(Command::new(""));
+    let is_own = |arg: &clap::Arg| own.get_arguments().any(|other| other.get_id() == arg.get_id());
+    command.mut_args(|arg| {
+        let hide = arg.is_hide_set() || is_own(&arg);
+        arg.hide(hide)
+    })
 }
 
 /// What a message may gain on its way: its id, and the sender's name with every character escaped.
 const ENVELOPE: usize = 1024;
 
 /// An empty secret is a mistake in somebody's deployment, and no secret.
-fn secret(text: &str) -> Result<String, String> {
+pub(crate) fn secret(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("it must not be empty".into()) } else { Ok(text.into()) }
 }
 
@@ -143,7 +158,7 @@ pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "write a whole number above 0".into())
 }
 
-fn node_id(text: &str) -> Result<NodeId, String> {
+pub(crate) fn node_id(text: &str) -> Result<NodeId, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if (1..=64).contains(&text.len()) && text.chars().all(plain) {
         Ok(NodeId::new(text))

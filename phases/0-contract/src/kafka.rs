@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, Command, ValueEnum};
+use clap::{Args, ValueEnum};
 
 use super::config::{at_least_one, duration};
 use crate::Topic;
@@ -81,16 +81,6 @@ impl Kafka {
             return Err(format!("--kafka-session-timeout must be at least {} ms", SHORTEST_SESSION.as_millis()));
         }
         Ok(())
-    }
-
-    /// Leaves these flags out of the help of a node that reads no records.
-    pub(crate) fn hidden_in(command: Command) -> Command {
-        let own = Self::augment_args(Command::new(""));
-        let is_own = |arg: &clap::Arg| own.get_arguments().any(|other| other.get_id() == arg.get_id());
-        command.mut_args(|arg| {
-            let hide = is_own(&arg);
-            arg.hide(hide)
-        })
     }
 }
 

@@ -130,6 +130,21 @@ counters! {
         /// Partitions of this node that nothing is read from now.
         paused_partitions: gauge,
     }
+    /// Datagrams between nodes, counted by the gossip's socket; from phase 4 on.
+    gossip: Gossip {
+        /// Datagrams sent.
+        sent: counter,
+        /// Bytes of those.
+        sent_bytes: counter,
+        /// Datagrams heard from members, each once.
+        received: counter,
+        /// Bytes of those.
+        received_bytes: counter,
+        /// Datagrams from members that came again.
+        repeats: counter,
+        /// Datagrams of strangers, which were turned away.
+        rejected: counter,
+    }
 }
 
 struct Row {

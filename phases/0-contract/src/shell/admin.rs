@@ -19,13 +19,14 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::cluster;
 use super::error::ApiError;
 use super::public::{health_route, not_found, wrong_method};
 use super::sockets::Sockets;
 use super::stop::Stop;
 use super::users;
 use crate::gateway::Code;
-use crate::{Completion, ConnId, Frame, MessageIds, Node, Outcome, PushError, Seams, SocketHandle, Stats};
+use crate::{Board, Completion, ConnId, Frame, MessageIds, Node, Outcome, PushError, Seams, SocketHandle, Stats};
 
 /// A caller gets so long to send a body; a crowd that dribbles them cannot hold descriptors for ever.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +41,8 @@ pub struct Admin {
     pub ids: Arc<MessageIds>,
     /// Where there is something to pause.
     pub paused: Option<watch::Sender<bool>>,
+    /// Where there is one.
+    pub cluster: Option<Board>,
 }
 
 /// Its routes. With a token, all but `/health` ask for it.
@@ -47,8 +50,10 @@ pub fn routes(admin: Arc<Admin>) -> Router {
     let health = health_route(admin.stop.clone(), admin.node.clone());
     let users = if admin.seams.is_some() { users::routes() } else { Router::new() };
     let ingest = if admin.paused.is_some() { ingest_routes() } else { Router::new() };
+    let cluster = if admin.cluster.is_some() { cluster::routes() } else { Router::new() };
     users
         .merge(ingest)
+        .merge(cluster)
         .route("/sockets", get(list))
         .route("/sockets/{conn}", post(push))
         .route("/stats", get(stats))

@@ -1,10 +1,11 @@
 //! The shell around a node, written once for all phases: arguments, listeners, admin routes, signals, drain.
 //!
-//! - [`run`] is a phase's `main`. `public` and `admin` (with `users`) are the two listeners, `http` what both serve on.
+//! - [`run`] is a phase's `main`. `public` and `admin` (with `users` and `cluster`) are the two listeners, `http` what both serve on.
 //! - `sockets` is the table of open connections, `upgrade` turns a request into one.
 //! - `panics` ends the process at a `todo!("step …")`, and logs every other panic.
 
 mod admin;
+mod cluster;
 mod error;
 mod http;
 mod panics;
@@ -15,4 +16,4 @@ mod stop;
 mod upgrade;
 mod users;
 
-pub use start::{Parts, Speaks, run, run_with_ingest};
+pub use start::{Parts, Speaks, run, run_in_cluster, run_with_ingest};

@@ -14,13 +14,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::admin::{self, Admin};
+use super::cluster;
 use super::sockets::{Listed, Sockets};
 use super::stop::{self, Signals, Stop};
 use super::upgrade::Upgrades;
 use super::{http, panics, public};
 use crate::authenticate::{Anybody, Authenticate, Jwt};
+use crate::config::hide;
 use crate::gateway::{Gateway, Overdue, Seams};
-use crate::{CloseCode, Config, Health, Ingest, Intake, Kafka, MessageIds, Node, Protocol, Serve, Stats};
+use crate::{
+    Board, CloseCode, Cluster, Config, Gossip, Health, Ingest, Intake, Joined, Joining, Kafka, MessageIds, Node,
+    Protocol, Serve, Stats,
+};
 
 /// The status for anything that is wrong before the node serves: flags, environment, addresses.
 const USAGE: u8 = 2;
@@ -43,18 +48,30 @@ pub enum Speaks {
 
 /// Runs a node until a signal stops it; `parts` is called once, with the flags. A phase's `main` is this and no more.
 pub fn run(parts: impl FnOnce(&Config) -> Parts) -> ExitCode {
-    start(parts, None)
+    start(parts, Beside::default())
 }
 
 /// As [`run`], with `ingest` beside the sockets where `--kafka` says from where.
 pub fn run_with_ingest(ingest: impl Ingest, parts: impl FnOnce(&Config) -> Parts) -> ExitCode {
-    start(parts, Some(Arc::new(ingest)))
+    start(parts, Beside { ingest: Some(Arc::new(ingest)), cluster: None })
 }
 
-fn start(parts: impl FnOnce(&Config) -> Parts, ingest: Option<Arc<dyn Ingest>>) -> ExitCode {
+/// As [`run_with_ingest`], with other nodes around it.
+pub fn run_in_cluster(cluster: impl Cluster, ingest: impl Ingest, parts: impl FnOnce(&Config) -> Parts) -> ExitCode {
+    start(parts, Beside { ingest: Some(Arc::new(ingest)), cluster: Some(Arc::new(cluster)) })
+}
+
+/// What runs beside the sockets.
+#[derive(Default)]
+struct Beside {
+    ingest: Option<Arc<dyn Ingest>>,
+    cluster: Option<Arc<dyn Cluster>>,
+}
+
+fn start(parts: impl FnOnce(&Config) -> Parts, beside: Beside) -> ExitCode {
     panics::install();
-    let config = parse(ingest.is_some());
-    if let Err(sentence) = config.check().and_then(|()| kafka_has_a_reader(&config, ingest.is_some())) {
+    let config = parse(&beside);
+    if let Err(sentence) = config.check().and_then(|()| beside.suits(&config)) {
         eprintln!("error: {sentence}");
         return USAGE.into();
     }
@@ -67,7 +84,7 @@ fn start(parts: impl FnOnce(&Config) -> Parts, ingest: Option<Arc<dyn Ingest>>) 
     let started = tokio::runtime::Runtime::new()
         .map_err(|error| format!("cannot start the runtime: {error}"))
         .and_then(|runtime| {
-            let ended = runtime.block_on(serve_until_stopped(config, parts, ingest));
+            let ended = runtime.block_on(serve_until_stopped(config, parts, beside));
             // A task that never yields would hold up an orderly shutdown of the runtime for ever.
             runtime.shutdown_background();
             ended
@@ -81,25 +98,48 @@ fn start(parts: impl FnOnce(&Config) -> Parts, ingest: Option<Arc<dyn Ingest>>) 
     }
 }
 
-fn parse(ingests: bool) -> Config {
-    let command = Config::command();
-    let command = if ingests { command } else { Kafka::hidden_in(command) };
+fn parse(beside: &Beside) -> Config {
+    let mut command = Config::command();
+    if beside.ingest.is_none() {
+        command = hide::<Kafka>(command);
+    }
+    if beside.cluster.is_none() {
+        command = hide::<Gossip>(command);
+    }
     Config::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
-fn kafka_has_a_reader(config: &Config, ingests: bool) -> Result<(), String> {
-    match &config.kafka.brokers {
-        Some(_) if !ingests => Err("--kafka: this node has nothing that reads from Kafka; leave it out".into()),
-        _ => Ok(()),
+impl Beside {
+    /// Whether it can do what the flags ask for.
+    fn suits(&self, config: &Config) -> Result<(), String> {
+        if config.kafka.brokers.is_some() && self.ingest.is_none() {
+            return Err("--kafka: this node has nothing that reads from Kafka; leave it out".into());
+        }
+        if !config.gossip.seeds.is_empty() && self.cluster.is_none() {
+            return Err("--seed: this node knows of no others; leave it out".into());
+        }
+        if self.cluster.is_some() && config.gossip.cookie.is_none() && !config.insecure {
+            return Err("nodes gossip with all who share their secret: set --cookie, or add --insecure if everybody \
+                        who reaches --gossip may join"
+                .into());
+        }
+        Ok(())
     }
 }
 
-async fn serve_until_stopped(config: Config, parts: Parts, ingest: Option<Arc<dyn Ingest>>) -> Result<(), String> {
+async fn serve_until_stopped(config: Config, parts: Parts, beside: Beside) -> Result<(), String> {
     let (listener, admin_listener) = (bind(config.listen).await?, bind(config.admin).await?);
     let signals = Signals::catch().map_err(|error| format!("cannot listen for signals: {error}"))?;
-    println!("ready ws={} admin={}", bound(&listener), bound(&admin_listener));
     let mut shell = Shell::new(config, parts);
-    let paused = ingest.and_then(|ingest| shell.start_ingest(&*ingest));
+    let addresses = [("ws", &listener), ("admin", &admin_listener)].map(|(name, of)| (name.to_owned(), bound(of)));
+    let mut ready = format!("ready ws={} admin={}", addresses[0].1, addresses[1].1);
+    if let Some(cluster) = beside.cluster {
+        let Joined { gossip, run } = shell.join(&*cluster, addresses).await?;
+        ready += &format!(" gossip={gossip}");
+        shell.cluster = Some(tokio::spawn(run));
+    }
+    println!("{ready}");
+    let paused = beside.ingest.and_then(|ingest| shell.start_ingest(&*ingest));
     shell.serve(listener, admin_listener, paused);
     signals.first().await;
     shell.stop().await;
@@ -107,16 +147,20 @@ async fn serve_until_stopped(config: Config, parts: Parts, ingest: Option<Arc<dy
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+    TcpListener::bind(address).await.map_err(|error| cannot_bind(address, &error))
+}
+
+fn cannot_bind(address: SocketAddr, error: &std::io::Error) -> String {
+    match error.kind() {
         std::io::ErrorKind::AddrInUse => {
             format!("{address} is in use by another process: stop it, or choose another port")
         }
         _ => format!("cannot listen on {address}: {error}"),
-    })
+    }
 }
 
-fn bound(listener: &TcpListener) -> String {
-    listener.local_addr().map_or_else(|_| "unknown".into(), |address| address.to_string())
+fn bound(listener: &TcpListener) -> SocketAddr {
+    listener.local_addr().expect("a listener that was bound has an address")
 }
 
 struct Shell {
@@ -130,6 +174,8 @@ struct Shell {
     connections: TaskTracker,
     ingest: Option<JoinHandle<()>>,
     stop_ingest: CancellationToken,
+    board: Board,
+    cluster: Option<JoinHandle<()>>,
 }
 
 impl Shell {
@@ -152,7 +198,18 @@ impl Shell {
             connections: TaskTracker::new(),
             ingest: None,
             stop_ingest: CancellationToken::new(),
+            board: Board::default(),
+            cluster: None,
         }
+    }
+
+    async fn join(&self, cluster: &dyn Cluster, addresses: [(String, SocketAddr); 2]) -> Result<Joined, String> {
+        let (node, stop) = (self.node.clone(), self.stop.token());
+        let joining = Joining { node, addresses: addresses.into(), board: self.board.clone(), stop };
+        let listen = self.node.config.gossip.listen;
+        let joined = cluster.join(joining).await.map_err(|error| cannot_bind(listen, &error))?;
+        tokio::spawn(cluster::watch_over(self.node.clone(), self.board.view()));
+        Ok(joined)
     }
 
     /// Where `--kafka` and the seams say from where and to where; gives what pauses it.
@@ -180,6 +237,7 @@ impl Shell {
             seams: self.seams.clone(),
             ids: self.ids.clone(),
             paused,
+            cluster: self.cluster.is_some().then(|| self.board.clone()),
         };
         for (listener, routes) in
             [(listener, public::routes(Arc::new(upgrades))), (admin_listener, admin::routes(Arc::new(admin)))]
@@ -209,6 +267,11 @@ impl Shell {
         let all_gone = async { tokio::join!(self.connections.wait(), self.requests.wait()) };
         if timeout_at(deadline, all_gone).await.is_err() {
             tracing::warn!(connections = self.connections.len(), "cut off at the drain deadline");
+        }
+        if let Some(cluster) = self.cluster
+            && timeout_at(deadline, cluster).await.is_err()
+        {
+            tracing::warn!("the others were not told in time that this node leaves");
         }
     }
 }
