@@ -2,10 +2,13 @@
 
 pub mod admin;
 pub mod broker;
+pub mod cluster;
 pub mod eventually;
 pub mod failure;
 pub mod frame;
 pub mod gateway;
+pub mod hosts;
+pub mod network;
 pub mod node;
 pub mod output;
 pub mod peer;
@@ -23,10 +26,13 @@ pub mod ws;
 
 pub use admin::{Admin, Answer, Socket};
 pub use broker::Broker;
+pub use cluster::Cluster;
 pub use eventually::eventually;
 pub use failure::{Failure, Judge, ensure};
 pub use frame::Frame;
 pub use gateway::{Heard, Talk};
+pub use hosts::Hosts;
+pub use network::Network;
 pub use node::Node;
 pub use peer::{PATIENCE, Peer, Seen};
 pub use process::kill_all;

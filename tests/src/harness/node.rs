@@ -13,6 +13,7 @@ use crate::harness::failure::{Failure, ensure};
 use crate::harness::peer::PATIENCE;
 use crate::harness::process::{Process, describe};
 use crate::harness::raw::RawClient;
+use crate::harness::ready::Ready;
 use crate::harness::story::Story;
 use crate::harness::ws::Client;
 
@@ -24,13 +25,14 @@ pub struct Node {
     process: Arc<Process>,
     ws: SocketAddr,
     admin: Admin,
+    ready: Ready,
 }
 
 impl Node {
-    /// Takes over a process that has said where it listens.
-    pub(crate) fn new(name: &str, story: &Story, process: Arc<Process>, ws: SocketAddr, admin: SocketAddr) -> Self {
-        let admin = Admin::new(story, name, admin);
-        Self { name: name.to_owned(), story: story.clone(), process, ws, admin }
+    /// Takes over a process that has said where it listens; `None` if it has not said all that every node says.
+    pub(crate) fn new(name: &str, story: &Story, process: Arc<Process>, ready: Ready) -> Option<Self> {
+        let (ws, admin) = (ready.address("ws")?, Admin::new(story, name, ready.address("admin")?));
+        Some(Self { name: name.to_owned(), story: story.clone(), process, ws, admin, ready })
     }
 
     /// The same node, but what is done through this handle is told nowhere: for crowds.
@@ -58,6 +60,22 @@ impl Node {
     /// Where its public listener is.
     pub fn ws(&self) -> SocketAddr {
         self.ws
+    }
+
+    /// Where it gossips, itself: not what it advertises.
+    ///
+    /// # Errors
+    ///
+    /// `NeverReady` if its ready line does not say it.
+    pub fn gossip(&self) -> Result<SocketAddr, Failure> {
+        let missing = || Failure::new(Observed::NeverReady, "ready … gossip=… on standard output");
+        self.ready.address("gossip").ok_or_else(missing)
+    }
+
+    /// Lines that it has printed so far, on both of its streams.
+    pub fn lines(&self) -> u64 {
+        let report = self.process.report(&self.name);
+        report.lines_before + report.last_lines.len() as u64
     }
 
     /// Its admin listener.
@@ -182,6 +200,18 @@ impl Node {
     pub fn terminate(&self) {
         self.story.record("test", &self.name, "SIGTERM");
         self.process.terminate();
+    }
+
+    /// Lets it hang.
+    pub fn pause(&self) {
+        self.story.record("test", &self.name, "SIGSTOP");
+        self.process.pause();
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.story.record("test", &self.name, "SIGCONT");
+        self.process.resume();
     }
 
     /// Kills it.

@@ -104,10 +104,7 @@ impl World {
             Ok(Some(ready)) => ready,
             Ok(None) | Err(_) => return Err(self.never_ready(name)),
         };
-        let (Some(ws), Some(admin)) = (ready.address("ws"), ready.address("admin")) else {
-            return Err(self.never_ready(name));
-        };
-        Ok(Node::new(name, &self.story, process, ws, admin))
+        Node::new(name, &self.story, process, ready).ok_or_else(|| self.never_ready(name))
     }
 
     /// Starts a node behind a proxy, which is there before it.

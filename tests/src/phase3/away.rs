@@ -19,14 +19,14 @@ pub async fn degraded(world: &World) -> Result<(), Failure> {
     expect_first(&mut a, "1").await?;
     // What is not committed comes again, and rightly so.
     topic.all_committed(JOIN, Observed::NotCommitted).await?;
-    let lines = lines(&node);
+    let lines = node.lines();
     broker.down().await?;
     is_degraded(&node, topic.kafka()).await?;
     let answer = node.public().get("/health").await?;
     answer.expect(200, None)?;
     // Several attempts to connect: each must be silent.
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    let more = self::lines(&node) - lines;
+    let more = node.lines() - lines;
     node.admin().record_seen(format!("(lines on standard error: {more})"));
     ensure(more <= LINES, Observed::SaidTooOften, "one line")?;
     ensure(more > 0, Observed::NotDegraded, "one line that says it")?;
@@ -64,12 +64,6 @@ pub async fn topic(world: &World) -> Result<(), Failure> {
     topic.produce(&[record_for("alice", "1")]).await?;
     expect_first(&mut a, "1").await?;
     is_ok(&node).await
-}
-
-/// Lines that the node has printed so far.
-fn lines(node: &Node) -> u64 {
-    let report = node.process().report("node");
-    report.lines_before + report.last_lines.len() as u64
 }
 
 /// Waits until `/health` is degraded, for a reason that names `what`.

@@ -1,0 +1,27 @@
+//! How soon a silent node is given up, and how soon it is forgotten.
+
+use contract::Gossip;
+use gossip::chitchat::FailureDetectorConfig;
+
+/// How many of the last silences count. chitchat mixes five of the length that was expected in: with so few beside them, a node that
+/// is heard of often is not given up at its first hiccup.
+const SAMPLES: usize = 10;
+
+// ANCHOR: failure_detector
+/// chitchat's dials, out of this node's flags.
+pub(crate) fn failure_detector(config: &Gossip) -> FailureDetectorConfig {
+    // ANCHOR: step-4-3-dials
+    // BEFORE 4.3: chitchat's own dials are for rounds of seconds, and for days of memory: set all of them
+    //| let _ = (config, SAMPLES);
+    //| FailureDetectorConfig::default()
+    FailureDetectorConfig {
+        phi_threshold: config.phi,
+        sampling_window_size: SAMPLES,
+        // A longer silence was no silence between two words, but an absence.
+        max_interval: config.interval.mul_f64(config.phi),
+        initial_interval: config.interval,
+        dead_node_grace_period: config.forget_after,
+    }
+    // ANCHOR_END: step-4-3-dials
+}
+// ANCHOR_END: failure_detector
