@@ -18,6 +18,7 @@ pub mod observed;
 pub mod phase1;
 pub mod phase2;
 pub mod phase3;
+pub mod phase4;
 pub mod report;
 pub mod run;
 
@@ -29,4 +30,4 @@ pub use report::{CheckReport, Event, Failed, NodeReport, Outcome, Panic, Todo};
 pub use run::{Options, Subject, run};
 
 /// The phases that have checks, in order.
-pub const PHASES: &[&Phase] = &[&phase1::PHASE, &phase2::PHASE, &phase3::PHASE];
+pub const PHASES: &[&Phase] = &[&phase1::PHASE, &phase2::PHASE, &phase3::PHASE, &phase4::PHASE];

@@ -176,6 +176,34 @@ observations! {
     StillDegraded = "still-degraded",
     /// What should be said once was said again and again.
     SaidTooOften = "said-too-often",
+    /// A node that has joined is not live to another one.
+    NotAMember = "not-a-member",
+    /// A member's addresses are not those at which it listens.
+    WrongAddress = "wrong-address",
+    /// One name has several rows.
+    ListedTwice = "listed-twice",
+    /// A node that was started again is told as it was before.
+    OldLife = "old-life",
+    /// Two live nodes have one name, and it is not said.
+    DuplicateUnseen = "duplicate-unseen",
+    /// A node says that another one has its name, and there is none.
+    FalseDuplicate = "false-duplicate",
+    /// A node that is gone is told as live.
+    NeverGivenUp = "never-given-up",
+    /// A node that lives is told as dead, or not at all.
+    GivenUpTooSoon = "given-up-too-soon",
+    /// A node that has been dead for long is still told of.
+    NeverForgotten = "never-forgotten",
+    /// A node that is back is not told as live.
+    NeverReturned = "never-returned",
+    /// A node that has stopped in an orderly way is not told as having left.
+    NeverLeft = "never-left",
+    /// A node that does not belong to the cluster is a member.
+    StrangerJoined = "stranger-joined",
+    /// A stranger was turned away, or was not, and nothing tells of it.
+    StrangerUnseen = "stranger-unseen",
+    /// Nodes that can reach each other do not find each other.
+    NeverHealed = "never-healed",
 }
 
 impl fmt::Display for Observed {

@@ -7,6 +7,7 @@ pub mod eventually;
 pub mod failure;
 pub mod frame;
 pub mod gateway;
+pub mod health;
 pub mod hosts;
 pub mod network;
 pub mod node;

@@ -125,16 +125,10 @@ impl<'w> Network<'w> {
         self.set(a, b, Fate::default(), "gossip healed");
     }
 
-    /// Each datagram between the two takes so much longer.
-    pub fn delay(&self, a: &str, b: &str, delay: Duration) {
-        let told = format!("gossip delayed by {} ms", delay.as_millis());
-        self.set(a, b, Fate { delay, ..Fate::default() }, &told);
-    }
-
-    /// So many of a hundred datagrams between the two are lost.
-    pub fn thin_out(&self, a: &str, b: &str, lost_percent: usize) {
-        let told = format!("{lost_percent} % of the gossip lost");
-        self.set(a, b, Fate { lost_percent, ..Fate::default() }, &told);
+    /// Of a hundred datagrams between the two so many are lost, and the others take so much longer.
+    pub fn worsen(&self, a: &str, b: &str, lost_percent: usize, delay: Duration) {
+        let told = format!("gossip: {lost_percent} % lost, {} ms late", delay.as_millis());
+        self.set(a, b, Fate { lost_percent, delay, ..Fate::default() }, &told);
     }
 
     /// Each datagram between the two arrives so many times more.
