@@ -16,6 +16,7 @@ const SHEETS: &[(&str, &str)] = &[
     ("1-socket", include_str!("../../../tests/hints/1-socket.md")),
     ("2-registry", include_str!("../../../tests/hints/2-registry.md")),
     ("3-ingest", include_str!("../../../tests/hints/3-ingest.md")),
+    ("4-cluster", include_str!("../../../tests/hints/4-cluster.md")),
 ];
 
 /// Hints by observation alone, for every phase.

@@ -16,6 +16,7 @@ const QUESTIONS: &[(&str, &str)] = &[
     ("1-socket", include_str!("../../../tests/questions/1-socket.md")),
     ("2-registry", include_str!("../../../tests/questions/2-registry.md")),
     ("3-ingest", include_str!("../../../tests/questions/3-ingest.md")),
+    ("4-cluster", include_str!("../../../tests/questions/4-cluster.md")),
 ];
 
 /// The phase's question.

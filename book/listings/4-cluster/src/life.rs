@@ -1,0 +1,122 @@
+//! One life of a node among others, from the first word to the goodbye.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::net::SocketAddr;
+
+use contract::Joining;
+use contract::cluster::{Report, State};
+use gossip::Gossip;
+use gossip::chitchat::{ChitchatConfig, ChitchatHandle, ChitchatId, ProtocolVersion, spawn_chitchat};
+use tokio::time::interval;
+
+use crate::identity::Rivals;
+use crate::{dials, members, seeds, strangers};
+
+/// How often the others are told that this node leaves: a datagram may get lost.
+const GOODBYES: usize = 2;
+
+/// A node that gossips.
+pub(crate) struct Life<'a> {
+    joining: &'a Joining,
+    gossip: &'a Gossip,
+    me: ChitchatId,
+    chitchat: ChitchatHandle,
+}
+
+/// Why a life is over.
+pub(crate) enum Ended {
+    /// The node stops, and has said so.
+    Stopped,
+    /// A silent life of the same name had this incarnation, which is not below this one's: the others would take it for the newer one.
+    Outranked(u64),
+    /// The socket is broken.
+    Broken(String),
+}
+
+impl<'a> Life<'a> {
+    // ANCHOR: begin
+    /// Begins to gossip, as `me`.
+    pub async fn begin(
+        joining: &'a Joining,
+        gossip: &'a Gossip,
+        me: ChitchatId,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let config = &joining.node.config.gossip;
+        let transport = gossip.transport(strangers::seal(config, &me));
+        let metadata = gossip::within_limit(members::metadata(joining, &me))?;
+        // ANCHOR: step-4-1-begin
+        // Step 4.1: spawn chitchat: who this is, what it says of itself, how often it gossips, on which transport. It needs no
+        // seeds of its own: `seeds` finds them
+        let _ = (transport, metadata, config, dials::failure_detector, ProtocolVersion::V1);
+        let _ = spawn_chitchat;
+        let chitchat: ChitchatHandle = todo!("step 4.1: spawn chitchat as `me`, with `metadata`, on `transport`");
+        // ANCHOR_END: step-4-1-begin
+        Ok(Self { joining, gossip, me, chitchat })
+    }
+    // ANCHOR_END: begin
+
+    // ANCHOR: live
+    /// Gossips until it is over.
+    pub async fn live(self) -> Ended {
+        let ended = {
+            let mut rounds = interval(self.joining.node.config.gossip.interval);
+            let (mut rivals, mut acquaintances) = (Rivals::of(&self.me), HashSet::new());
+            let greeting = seeds::greet(self.joining, &self.chitchat, &self.me);
+            let broken = self.chitchat.termination_watcher();
+            tokio::pin!(greeting, broken);
+            loop {
+                tokio::select! {
+                    () = self.joining.stop.cancelled() => {
+                        self.leave().await;
+                        break Ended::Stopped;
+                    }
+                    _ = rounds.tick() => {
+                        if let Some(by) = self.look_round(&mut rivals, &mut acquaintances).await {
+                            break Ended::Outranked(by);
+                        }
+                    }
+                    () = &mut greeting => {}
+                    why = &mut broken => break Ended::Broken(why.err().map_or_else(String::new, |why| why.to_string())),
+                }
+            }
+        };
+        if let Err(error) = self.chitchat.shutdown().await {
+            tracing::debug!(%error, "chitchat had ended before");
+        }
+        ended
+    }
+    // ANCHOR_END: live
+
+    /// Says who is there; gives the incarnation that this life should have been above.
+    async fn look_round(&self, rivals: &mut Rivals, acquaintances: &mut HashSet<ChitchatId>) -> Option<u64> {
+        let sightings = self.chitchat.with_chitchat(|chitchat| members::sightings(chitchat)).await;
+        let rivalry = rivals.look(&sightings);
+        let known = members::acquainted(sightings, acquaintances);
+        self.joining.board.publish(Report {
+            incarnation: self.me.generation_id,
+            members: members::rows(&known, self.gossip),
+            rejected: strangers::rejected(self.gossip),
+            duplicate: rivalry.duplicate,
+        });
+        strangers::count(self.gossip, &self.joining.node.stats.gossip);
+        rivalry.outranked_by
+    }
+
+    // ANCHOR: leave
+    /// Tells the others that this node leaves, so that they need not find out.
+    async fn leave(&self) {
+        // ANCHOR: step-4-4-leave
+        // Step 4.4: say it in this node's own state, and gossip with each of the others before the process ends
+        let _ = (Self::others, GOODBYES, members::LEFT);
+        // ANCHOR_END: step-4-4-leave
+    }
+    // ANCHOR_END: leave
+
+    /// Where the live members gossip, without this one.
+    fn others(&self) -> Vec<SocketAddr> {
+        let members = self.joining.board.report().members.into_iter();
+        let live = members.filter(|member| member.state == State::Live && member.node != self.joining.node.config.node);
+        live.filter_map(|member| member.addresses.get(members::GOSSIP).copied()).collect()
+    }
+}
