@@ -192,6 +192,8 @@ observations! {
     NeverGivenUp = "never-given-up",
     /// A node that lives is told as dead, or not at all.
     GivenUpTooSoon = "given-up-too-soon",
+    /// A node that is dead is not told of at all.
+    ForgottenTooSoon = "forgotten-too-soon",
     /// A node that has been dead for long is still told of.
     NeverForgotten = "never-forgotten",
     /// A node that is back is not told as live.

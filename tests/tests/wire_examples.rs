@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 /// The latest phase on the page.
-const PHASE: (u8, &str) = (3, "ingest");
+const PHASE: (u8, &str) = (4, "cluster");
 const BINARY_FRAME: &[u8] = b"\x00\x01";
 /// What `"…name"` has stood for in this example so far.
 type Names = BTreeMap<String, Value>;
@@ -85,7 +85,10 @@ fn examples(page: &str) -> Vec<Vec<Line>> {
 async fn run(binary: &Path, lines: &[Line]) -> Result<(), String> {
     let flags: Vec<&str> = lines[0].text.strip_prefix("$ ").map(|flags| flags.split(' ').collect()).unwrap_or_default();
     let world = World::new(binary, 1);
-    let node = world.node(&[&["--node", "n1"], &flags[..]].concat()).await.map_err(|why| format!("{why:?}"))?;
+    let node = world
+        .node(&[&["--node", "n1", "--cookie", "secret"], &flags[..]].concat())
+        .await
+        .map_err(|why| format!("{why:?}"))?;
     let mut example = Example { node, clients: BTreeMap::new(), asked: None, answer: None, names: Names::new() };
     let mut result = Ok(());
     for line in lines.iter().filter(|line| !line.text.starts_with("$ ")) {

@@ -31,7 +31,7 @@ async fn node(name: &str, incarnation: u64, seal: Seal, values: &[(&str, &str)])
         marked_for_deletion_grace_period: PATIENCE,
         catchup_callback: None,
         extra_liveness_predicate: None,
-        protocol_version: ProtocolVersion::V1,
+        protocol_version: ProtocolVersion::V0,
     };
     let values = values.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
     let chitchat = spawn_chitchat(config, values, &gossip.transport(seal)).await.expect("the transport opens");
@@ -138,7 +138,7 @@ async fn a_second_life_begins_on_the_same_port() {
         marked_for_deletion_grace_period: PATIENCE,
         catchup_callback: None,
         extra_liveness_predicate: None,
-        protocol_version: ProtocolVersion::V1,
+        protocol_version: ProtocolVersion::V0,
     };
     let values = vec![("again".to_owned(), "second".to_owned())];
     let transport = gossip.transport(Seal::new("router", "secret", "b", 2));

@@ -46,7 +46,7 @@ impl<'a> Life<'a> {
         let metadata = gossip::within_limit(members::metadata(joining, &me))?;
         // Step 4.1: spawn chitchat: who this is, what it says of itself, how often it gossips, on which transport. It needs no
         // seeds of its own: `seeds` finds them
-        let _ = (transport, metadata, config, dials::failure_detector, ProtocolVersion::V1);
+        let _ = (transport, metadata, config, dials::failure_detector, ProtocolVersion::V0);
         let _ = spawn_chitchat;
         let chitchat: ChitchatHandle = todo!("step 4.1: spawn chitchat as `me`, with `metadata`, on `transport`");
         Ok(Self { joining, gossip, me, chitchat })

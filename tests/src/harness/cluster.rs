@@ -7,9 +7,12 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::Observed;
-use crate::harness::eventually::eventually;
+use crate::harness::eventually::eventually_each;
 use crate::harness::failure::Failure;
 use crate::harness::node::Node;
+
+/// A round or so of the checks' nodes: between two rounds nothing changes.
+const ROUND: Duration = Duration::from_millis(30);
 
 /// `GET /cluster`.
 #[derive(Debug, Clone, Deserialize)]
@@ -126,7 +129,7 @@ impl Node {
         within: Duration,
         wanted: impl Fn(&Cluster) -> Result<T, Failure> + Send + Sync,
     ) -> Result<T, Failure> {
-        let looked = eventually(within, || async {
+        let looked = eventually_each(ROUND, within, || async {
             let cluster = self.cluster().await.map_err(|failure| (failure, None))?;
             let found = wanted(&cluster).map_err(|failure| (failure, Some(cluster.to_string())))?;
             Ok((found, cluster.to_string()))

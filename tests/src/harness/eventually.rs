@@ -14,7 +14,20 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(12);
 /// # Errors
 ///
 /// What the last probe saw, if none succeeded in time. A probe is never cut short, so it brings its own deadline.
-pub async fn eventually<T, E, F, Fut>(within: Duration, mut probe: F) -> Result<T, E>
+pub async fn eventually<T, E, F, Fut>(within: Duration, probe: F) -> Result<T, E>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    eventually_each(LONGEST_PAUSE, within, probe).await
+}
+
+/// As [`eventually`], with pauses of up to `longest`: for looks that cost more, at what does not change so soon.
+///
+/// # Errors
+///
+/// As [`eventually`].
+pub async fn eventually_each<T, E, F, Fut>(longest: Duration, within: Duration, mut probe: F) -> Result<T, E>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, E>>,
@@ -27,7 +40,7 @@ where
             Err(seen) if Instant::now() >= deadline => return Err(seen),
             Err(_) => sleep(pause).await,
         }
-        pause = LONGEST_PAUSE.min(pause * 3 / 2);
+        pause = longest.min(pause * 3 / 2);
     }
 }
 

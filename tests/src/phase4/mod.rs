@@ -63,6 +63,7 @@ const CHECKS: &[Check] = &[
     check!(5, "other-cluster", "another cluster stays out, and is counted", strangers::name),
     check!(5, "garbage", "garbage is counted, and said once", strangers::garbage),
     check!(6, "long-cut", "a partition that outlasts forgetting heals", partition::outlasts),
+    check!(6, "long-cut-halves", "two halves find each other, too", partition::halves),
     check!(6, "seed-later", "a seed that comes up later is found", partition::later),
     check!(6, "seed-again", "names are looked up again", partition::looked_up),
 ];

@@ -22,6 +22,28 @@ pub async fn outlasts(world: &World) -> Result<(), Failure> {
     Ok(())
 }
 
+pub async fn halves(world: &World) -> Result<(), Failure> {
+    let network = Network::new(world);
+    let names = ["n1", "n2", "n3", "n4"];
+    let nodes = meeting(&network, &names, &dials(PHI, &["--forget-after", "200ms"])).await?;
+    for (a, b) in [("n1", "n3"), ("n1", "n4"), ("n2", "n3"), ("n2", "n4")] {
+        network.cut(a, b);
+    }
+    // Neither half is lonely.
+    for (node, others) in nodes.iter().zip([["n3", "n4"], ["n3", "n4"], ["n1", "n2"], ["n1", "n2"]]) {
+        for other in others {
+            forgets(node, other).await?;
+        }
+    }
+    for (a, b) in [("n1", "n3"), ("n1", "n4"), ("n2", "n3"), ("n2", "n4")] {
+        network.heal(a, b);
+    }
+    for node in &nodes {
+        lives_are(node, &names, Observed::NeverHealed).await?;
+    }
+    Ok(())
+}
+
 pub async fn later(world: &World) -> Result<(), Failure> {
     let network = Network::new(world);
     let flags = dials(NEVER, &[]);

@@ -14,7 +14,7 @@ pub const NEVER: &str = "1000000";
 
 /// The flags of a fast node.
 pub fn dials<'a>(phi: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    let own = ["--gossip-interval", "20ms", "--phi", phi];
+    let own = ["--gossip-interval", "30ms", "--phi", phi];
     own.into_iter().chain(secret(more)).chain(more.iter().copied()).collect()
 }
 
@@ -63,10 +63,26 @@ pub async fn lives_are(node: &Node, names: &[&str], observed: Observed) -> Resul
 ///
 /// # Errors
 ///
-/// `observed`.
+/// `observed`, or `ForgottenTooSoon` if a dead node has no row.
 pub async fn becomes(node: &Node, name: &str, state: &str, observed: Observed) -> Result<(), Failure> {
     let expected = format!("{name} {state}");
-    node.cluster_until(SOON, |cluster| ensure(cluster.state(name) == Some(state), observed, &expected)).await
+    let looked = node.cluster_until(SOON, |cluster| {
+        let is_forgotten = state == "dead" && cluster.members.iter().all(|row| row.node != name);
+        let observed = if is_forgotten { Observed::ForgottenTooSoon } else { observed };
+        ensure(cluster.state(name) == Some(state), observed, &expected)
+    });
+    looked.await
+}
+
+/// The row of `name` has this state, at the first look.
+///
+/// # Errors
+///
+/// `observed`.
+pub async fn is_now(node: &Node, name: &str, state: &str, observed: Observed) -> Result<(), Failure> {
+    let expected = format!("{name} {state}");
+    let look = |cluster: &Cluster| ensure(cluster.state(name) == Some(state), observed, &expected);
+    node.cluster_until(Duration::ZERO, look).await
 }
 
 /// Waits until there is no row of `name`.

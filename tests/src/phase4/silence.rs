@@ -1,6 +1,6 @@
 //! Step 4.3: who is silent is given up, and in the end forgotten.
 
-use super::scene::{NEVER, PHI, SOON, becomes, dials, forgets, joining, lives_are, meeting};
+use super::scene::{NEVER, PHI, SOON, becomes, dials, forgets, is_now, joining, lives_are, meeting};
 use crate::Observed;
 use crate::harness::{Failure, Network, World, ensure};
 
@@ -21,14 +21,16 @@ pub async fn killed(world: &World) -> Result<(), Failure> {
 pub async fn dial(world: &World) -> Result<(), Failure> {
     let network = Network::new(world);
     let first = network.node("n1", &dials(NEVER, &[])).await?;
-    let hasty = joining(&network, "hasty", "n1", &dials(PHI, &[])).await?;
+    let hasty = joining(&network, "hasty", "n1", &dials(PHI, &["--forget-after", "300ms"])).await?;
     let patient = joining(&network, "patient", "n1", &dials(NEVER, &[])).await?;
     for node in [&first, &hasty, &patient] {
         lives_are(node, &["n1", "hasty", "patient"], Observed::NotAMember).await?;
     }
     first.kill();
     becomes(&hasty, "n1", "dead", Observed::NeverGivenUp).await?;
-    becomes(&patient, "n1", "live", Observed::GivenUpTooSoon).await
+    // Much later, as silences go.
+    forgets(&hasty, "n1").await?;
+    is_now(&patient, "n1", "live", Observed::GivenUpTooSoon).await
 }
 
 pub async fn paused(world: &World) -> Result<(), Failure> {

@@ -42,9 +42,16 @@ pub async fn garbage(world: &World) -> Result<(), Failure> {
     let lines = nodes[0].lines();
     world.story().record("stranger", "n1", "\"let me in\", again and again");
     let target = nodes[0].gossip()?;
-    let knocked = eventually(SOON, || async {
+    let knock = async || {
         // A datagram that does not leave is one that does not arrive.
         let _ = stranger.send_to(b"let me in", target).await;
+    };
+    for _ in 0..MANY {
+        knock().await;
+    }
+    let knocked = eventually(SOON, || async {
+        // In the place of one that got lost.
+        knock().await;
         let cluster = nodes[0].cluster().await?;
         let expected = format!("{MANY} rejected, as malformed");
         ensure(cluster.rejected_for("malformed") >= MANY, Observed::StrangerUnseen, expected)

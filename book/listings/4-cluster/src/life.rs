@@ -48,7 +48,7 @@ impl<'a> Life<'a> {
         // ANCHOR: step-4-1-begin
         // Step 4.1: spawn chitchat: who this is, what it says of itself, how often it gossips, on which transport. It needs no
         // seeds of its own: `seeds` finds them
-        let _ = (transport, metadata, config, dials::failure_detector, ProtocolVersion::V1);
+        let _ = (transport, metadata, config, dials::failure_detector, ProtocolVersion::V0);
         let _ = spawn_chitchat;
         let chitchat: ChitchatHandle = todo!("step 4.1: spawn chitchat as `me`, with `metadata`, on `transport`");
         // ANCHOR_END: step-4-1-begin
