@@ -13,15 +13,20 @@ use crate::NodeId;
 #[derive(Debug, Clone, Args)]
 pub struct Gossip {
     /// Where other nodes gossip with this one (UDP)
-    #[arg(id = "gossip", long = "gossip", env = "ROUTER_GOSSIP", default_value = "127.0.0.1:0")]
+    #[arg(id = "gossip", long = "gossip", env = "ROUTER_GOSSIP", value_name = "GOSSIP", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
 
     /// Where they are told to do so [default: as bound]
-    #[arg(id = "gossip-advertise", long = "gossip-advertise", env = "ROUTER_GOSSIP_ADVERTISE")]
+    #[arg(
+        id = "gossip-advertise",
+        long = "gossip-advertise",
+        env = "ROUTER_GOSSIP_ADVERTISE",
+        value_name = "GOSSIP_ADVERTISE"
+    )]
     pub advertise: Option<SocketAddr>,
 
     /// Nodes to begin with, as host:port, of which one is enough; repeat it, or use commas
-    #[arg(id = "seed", long = "seed", env = "ROUTER_SEED", value_delimiter = ',', value_parser = seed)]
+    #[arg(id = "seed", long = "seed", env = "ROUTER_SEED", value_name = "SEED", value_delimiter = ',', value_parser = seed)]
     pub seeds: Vec<String>,
 
     /// A file of names in the form of /etc/hosts, read again at each look-up, before the system is asked
@@ -38,7 +43,7 @@ pub struct Gossip {
 
     /// How often to gossip
     #[arg(id = "gossip-interval", long = "gossip-interval", env = "ROUTER_GOSSIP_INTERVAL")]
-    #[arg(value_parser = duration, default_value = "500ms")]
+    #[arg(value_parser = duration, value_name = "GOSSIP_INTERVAL", default_value = "500ms")]
     pub interval: Duration,
 
     /// A node is given up that has been silent for so many times its usual silence
@@ -74,12 +79,15 @@ impl Gossip {
         if !(self.phi.is_finite() && self.phi > 0.0) {
             return Err("--phi must be a number above 0".into());
         }
-        if self.forget_after <= self.interval {
-            return Err("--forget-after must be longer than --gossip-interval".into());
+        if self.forget_after < self.interval.saturating_mul(ROUNDS_TO_BELIEVE) {
+            return Err(format!("--forget-after must be at least {ROUNDS_TO_BELIEVE} times --gossip-interval"));
         }
         Ok(())
     }
 }
+
+/// A node that was just heard of is believed in after three rounds or so: it must not be forgotten before.
+const ROUNDS_TO_BELIEVE: u32 = 5;
 
 fn seed(text: &str) -> Result<String, String> {
     let parts = text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());

@@ -8,7 +8,7 @@ use contract::Joining;
 use contract::cluster::{Report, State};
 use gossip::Gossip;
 use gossip::chitchat::{ChitchatConfig, ChitchatHandle, ChitchatId, ProtocolVersion, spawn_chitchat};
-use tokio::time::interval;
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::identity::Rivals;
 use crate::{dials, members, seeds, strangers};
@@ -56,8 +56,13 @@ impl<'a> Life<'a> {
     pub async fn live(self) -> Ended {
         let ended = {
             let mut rounds = interval(self.joining.node.config.gossip.interval);
+            // A node that hung shall not take the rounds that it has missed for rounds in which nothing was heard.
+            rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let (mut rivals, mut acquaintances) = (Rivals::of(&self.me), HashSet::new());
-            let greeting = seeds::greet(self.joining, &self.chitchat, &self.me);
+            let greeting = async {
+                seeds::greet(self.joining, &self.chitchat, &self.me).await;
+                std::future::pending::<()>().await;
+            };
             let broken = self.chitchat.termination_watcher();
             tokio::pin!(greeting, broken);
             loop {

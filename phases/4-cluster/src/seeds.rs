@@ -14,14 +14,13 @@ use crate::members;
 /// Rounds between two look-ups: names are asked for over the network, and there are others who need it.
 const ROUNDS: u32 = 4;
 
-/// Gossips with every seed that is no live member. Does not return while the node lives.
+/// Gossips with every seed that is no live member, for as long as the node lives.
 pub(crate) async fn greet(joining: &Joining, chitchat: &ChitchatHandle, me: &ChitchatId) {
     let config = &joining.node.config.gossip;
     let mut seeds = Seeds { names: &config.seeds, hosts: config.hosts.clone(), lost: BTreeSet::new() };
     // Step 4.6: what if nobody was there to hear it? What if, one day, everybody has forgotten everybody?
     let _ = (ROUNDS, interval);
     greet_once(&mut seeds, joining, chitchat, me).await;
-    std::future::pending::<()>().await;
 }
 
 /// Gossips once with every seed that is no live member.

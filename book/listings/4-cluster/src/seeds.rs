@@ -15,7 +15,7 @@ use crate::members;
 const ROUNDS: u32 = 4;
 
 // ANCHOR: greet
-/// Gossips with every seed that is no live member. Does not return while the node lives.
+/// Gossips with every seed that is no live member, for as long as the node lives.
 pub(crate) async fn greet(joining: &Joining, chitchat: &ChitchatHandle, me: &ChitchatId) {
     let config = &joining.node.config.gossip;
     let mut seeds = Seeds { names: &config.seeds, hosts: config.hosts.clone(), lost: BTreeSet::new() };
@@ -23,7 +23,6 @@ pub(crate) async fn greet(joining: &Joining, chitchat: &ChitchatHandle, me: &Chi
     // Step 4.6: what if nobody was there to hear it? What if, one day, everybody has forgotten everybody?
     let _ = (ROUNDS, interval);
     greet_once(&mut seeds, joining, chitchat, me).await;
-    std::future::pending::<()>().await;
     // ANCHOR_END: step-4-6-again
 }
 // ANCHOR_END: greet
