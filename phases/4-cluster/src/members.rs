@@ -64,7 +64,7 @@ fn newest(sightings: &[Sighting]) -> Vec<&Sighting> {
 }
 
 /// How it is, as far as this node can tell.
-fn state(sighting: &Sighting) -> State {
+pub(crate) fn state(sighting: &Sighting) -> State {
     // Step 4.4: who has said goodbye is not dead, and not live either, however short a time ago it was heard
     if sighting.is_live { State::Live } else { State::Dead }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::error::Error;
-use std::net::SocketAddr;
 
 use contract::Joining;
 use contract::cluster::{Report, State};
@@ -13,8 +12,11 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::identity::Rivals;
 use crate::{dials, members, seeds, strangers};
 
-/// How often the others are told that this node leaves: a datagram may get lost.
-const GOODBYES: usize = 2;
+/// How often the others are told that this node leaves, if they do not answer: one that does not is about to be given up.
+const GOODBYES: usize = 10;
+/// Datagrams after which one has been told: whatever another node sends is answered with what it lacks, unless it is itself the last
+/// word of an earlier exchange.
+const ANSWERS: u64 = 2;
 
 /// A node that gossips.
 pub(crate) struct Life<'a> {
@@ -112,16 +114,18 @@ impl<'a> Life<'a> {
     /// Tells the others that this node leaves, so that they need not find out.
     async fn leave(&self) {
         // ANCHOR: step-4-4-leave
-        // Step 4.4: say it in this node's own state, and gossip with each of the others before the process ends
-        let _ = (Self::others, GOODBYES, members::LEFT);
+        // Step 4.4: say it in this node's own state, and gossip with each of the others until it has answered, before the process ends
+        let _ = (Self::others, GOODBYES, ANSWERS, members::LEFT);
         // ANCHOR_END: step-4-4-leave
     }
     // ANCHOR_END: leave
 
-    /// Where the live members gossip, without this one.
-    fn others(&self) -> Vec<SocketAddr> {
-        let members = self.joining.board.report().members.into_iter();
-        let live = members.filter(|member| member.state == State::Live && member.node != self.joining.node.config.node);
-        live.filter_map(|member| member.addresses.get(members::GOSSIP).copied()).collect()
+    /// The other live nodes, and how many datagrams were heard from each.
+    async fn others(&self) -> Vec<(ChitchatId, u64)> {
+        let sightings = self.chitchat.with_chitchat(|chitchat| members::sightings(chitchat)).await;
+        let live = sightings.into_iter().filter(|other| other.id != self.me && members::state(other) == State::Live);
+        let heard =
+            |id: &ChitchatId| self.gossip.peer(&id.node_id, id.generation_id, id.gossip_advertise_addr).received;
+        live.map(|other| (other.id.clone(), heard(&other.id))).collect()
     }
 }
