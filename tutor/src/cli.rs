@@ -181,7 +181,7 @@ With --json, standard output is one JSON document (verify: one per line):
            nodes: [{name, state, todo, panic, last_lines, lines_before}]}]}
            with --repeat: {phase, runs, checks: [{check, step, title, failures, seeds, verdict: passed|flaky|failed}]}
   hint     {phase, check, observed, rung, of, text}
-  list     {phases: [{phase, title, code: mine|pristine|borrowed, passed: date or null, broken}]}
+  list     {phases: [{phase, title, code: mine|pristine|borrowed, passed: date or null, broken, waits_for: phase or null}]}
   reset    {phase, kept}            borrow, return  {phase, changed, before, after}
   compare  {phase, steps: [{step, title, invariant, places: [{file, item, reference, yours}]}]}
   ask      {phase, question, answer, model, kept}; what is not there is null

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use checks::report::CheckReport;
+use checks::report::{CheckReport, Failed};
 use checks::{Observed, Phase};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,9 @@ pub struct LastFailure {
     pub observed: Observed,
     /// How many rungs of its hint were shown.
     pub rung: usize,
+    /// The earlier phase that has to be finished first, if it ran into a step of that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<u8>,
 }
 
 impl PhaseProgress {
@@ -79,18 +82,19 @@ impl Progress {
     }
 
     /// Notes how a run of all checks ended. The rungs already shown are kept while the failure stays the same.
-    pub fn note(&mut self, phase: &Phase, failure: Option<(&CheckReport, Observed)>) {
+    pub fn note(&mut self, phase: &Phase, failure: Option<(&CheckReport, &Failed)>) {
         let entry = self.phases.entry(folder_name(phase)).or_default();
         match failure {
             None => {
                 entry.failure = None;
                 entry.passed.get_or_insert_with(now);
             }
-            Some((report, observed)) => {
+            Some((report, failed)) => {
+                let (observed, waits_for) = (failed.observed, waits_for(phase, failed));
                 let same = |old: &LastFailure| old.check == report.check && old.observed == observed;
                 let rung = entry.failure.as_ref().filter(|old| same(old)).map_or(1, |old| old.rung.max(1));
                 let (check, step) = (report.check.clone(), report.step.clone());
-                entry.failure = Some(LastFailure { check, step, observed, rung });
+                entry.failure = Some(LastFailure { check, step, observed, rung, waits_for });
             }
         }
     }
@@ -101,6 +105,13 @@ impl Progress {
             failure.rung = rung;
         }
     }
+}
+
+/// The earlier phase in whose unfinished step this failure ended: nothing of `phase` itself was looked at.
+pub fn waits_for(phase: &Phase, failed: &Failed) -> Option<u8> {
+    let todo = failed.nodes.iter().find_map(|node| node.todo.as_ref())?;
+    let (below, _) = todo.step.split_once('.')?;
+    below.parse().ok().filter(|below| *below < phase.number)
 }
 
 /// Keeps the last run's reports.

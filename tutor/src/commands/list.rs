@@ -10,7 +10,7 @@ use super::answer;
 use super::borrow::{self, From};
 use crate::Ended;
 use crate::generator::pristine::{self, Hand};
-use crate::progress::{PhaseProgress, Progress};
+use crate::progress::{LastFailure, PhaseProgress, Progress};
 use crate::project::{Project, folder_name};
 use crate::screen::Paint;
 
@@ -51,6 +51,9 @@ pub fn next(project: &Project, json: bool) -> Result<Ended> {
 fn next_screen(project: &Project, phase: &Phase, known: &PhaseProgress) -> String {
     let title = Paint::of_stdout().bold(&format!("Next: phase {} · {}", phase.number, phase.title));
     let about = match &known.failure {
+        Some(LastFailure { waits_for: Some(below), .. }) => {
+            format!("It waits for phase {below}, which was not finished when it ran last.")
+        }
         Some(failure) if known.broken() => {
             format!("It passed before; now step {} fails ({}).", failure.step, failure.check)
         }
@@ -89,17 +92,26 @@ fn line(phase: &Phase, code: &str, known: &PhaseProgress) -> String {
     let date = known.passed.as_deref().and_then(|at| at.split('T').next());
     let said = match (date, &known.failure) {
         (Some(date), Some(failure)) => {
-            format!("passed {date}, {}", paint.red(&format!("but step {} fails now", failure.step)))
+            let now = failure.waits_for.map_or_else(|| format!("step {} fails now", failure.step), waits);
+            format!("passed {date}, {}", paint.red(&format!("but {now}")))
         }
         (Some(date), None) => paint.green(&format!("passed {date}")),
-        (None, Some(failure)) => format!("at step {}", failure.step),
+        (None, Some(failure)) => failure.waits_for.map_or_else(|| format!("at step {}", failure.step), waits),
         (None, None) => String::new(),
     };
     format!("  {}  {:<16} {code:<10} {said}", phase.number, phase.title).trim_end().to_owned() + "\n"
 }
 
+fn waits(below: u8) -> String {
+    format!("waits for phase {below}")
+}
+
 fn row(phase: &Phase, code: &str, known: &PhaseProgress) -> Value {
-    json!({ "phase": phase.number, "title": phase.title, "code": code, "passed": known.passed, "broken": known.broken() })
+    let waits_for = known.failure.as_ref().and_then(|failure| failure.waits_for);
+    json!({
+        "phase": phase.number, "title": phase.title, "code": code, "passed": known.passed, "broken": known.broken(),
+        "waits_for": waits_for,
+    })
 }
 
 const DONE: &str =

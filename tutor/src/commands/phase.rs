@@ -116,7 +116,7 @@ impl Run<'_> {
 
     fn remember(&self, project: &Project) -> Result<()> {
         let mut progress = Progress::load(project)?;
-        progress.note(self.phase, first_failure(&self.reports).map(|(report, failed)| (report, failed.observed)));
+        progress.note(self.phase, first_failure(&self.reports));
         progress.save(project)?;
         keep_reports(project, self.phase, &self.reports)
     }

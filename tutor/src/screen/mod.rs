@@ -1,10 +1,11 @@
 //! What people read: 80 columns, colour only on a terminal, the next action first and last.
 //!
 //! - [`verdict`]: the screen after a run of the checks.
-//! - [`story`]: what happened, line by line.
+//! - [`account`]: what is told of a failure. [`story`]: what happened in it, line by line.
 //! - [`build`]: the screen after a build that failed.
 //! - [`terminal`]: what only makes sense on a terminal.
 
+pub mod account;
 pub mod build;
 pub mod story;
 pub mod terminal;

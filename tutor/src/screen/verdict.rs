@@ -1,10 +1,11 @@
 //! The screen after a run of the checks: what stands, the one thing that does not, and what to do next.
 
-use checks::report::{CheckReport, Failed, NodeReport, Outcome};
-use checks::{Observed, Phase};
+use checks::Phase;
+use checks::report::{CheckReport, Failed, Outcome};
 
-use super::{Paint, WIDTH, columns, cut, prose, story, wrap};
+use super::{Paint, account, columns, cut, prose};
 use crate::hints::Hint;
+use crate::progress::waits_for;
 use crate::project;
 
 /// The column in which times and step counts end.
@@ -47,25 +48,20 @@ impl Verdict<'_> {
     fn header(&self, paint: Paint) -> String {
         let title = format!("Phase {} · {}", self.phase.number, self.phase.title);
         let title = self.subject.map_or(title.clone(), |subject| cut(&format!("{title} ({subject})"), RIGHT - 18));
-        let right = match first_failure(self.reports) {
-            Some((report, _)) => format!("step {} of {}", report.step, self.phase.steps.len()),
-            None => String::new(),
-        };
+        let right = first_failure(self.reports).map_or_else(String::new, |(report, failed)| {
+            waits_for(self.phase, failed).map_or_else(
+                || format!("step {} of {}", report.step, self.phase.steps.len()),
+                |below| format!("waits for phase {below}"),
+            )
+        });
         let gap = " ".repeat(RIGHT.saturating_sub(columns(&title) + columns(&right)));
         format!("{}{gap}{right}", paint.bold(&title)).trim_end().to_owned() + "\n"
     }
 
     fn failure(&self, report: &CheckReport, failed: &Failed, paint: Paint) -> String {
-        let mut out = String::from("\n");
-        let said = what_was_seen(self.phase, report, failed);
-        if let Some((heading, lines)) = &said {
-            out += &section(heading, lines, paint);
-        }
-        if failed.observed != Observed::ReachedTodo {
-            out += &section("What happened", &story::lines(failed, paint), paint);
-        }
-        if let Some(node) = talkative(failed) {
-            out += &section(&last_words_of(node), &story::last_words(node), paint);
+        let mut out = format!("\n{}", account::render(self.phase, report, failed, paint));
+        if let Some(below) = waits_for(self.phase, failed) {
+            return out + &finish_first(self.phase, below, paint);
         }
         if let Some(hint) = self.hint {
             out += &format!("    {}\n{}\n", paint.bold("A question"), prose(&hint.rungs[0], 6));
@@ -128,68 +124,15 @@ fn check_line(report: &CheckReport, paint: Paint) -> String {
     format!("  {mark} {}  {title}{gap}{right}", report.step).trim_end().to_owned() + "\n"
 }
 
-fn section(heading: &str, lines: &[String], paint: Paint) -> String {
-    if lines.is_empty() {
-        return String::new();
-    }
-    format!("    {}\n{}\n\n", paint.bold(heading), lines.join("\n"))
+/// Instead of a hint for a check that never got to what it looks at.
+fn finish_first(phase: &Phase, below: u8, paint: Paint) -> String {
+    let why = format!(
+        "Phase {} builds on your phase {below}, and the step above is one of that. Go on there, or build on its reference:",
+        phase.number
+    );
+    format!(
+        "    {}\n{}\n      cargo tutor phase {below}\n      cargo tutor borrow {below}\n",
+        paint.bold(&format!("Finish phase {below} first")),
+        prose(&why, 6),
+    )
 }
-
-/// A node that has printed more than that it is ready: a panic, a log line, or what a learner has it print.
-fn talkative(failed: &Failed) -> Option<&NodeReport> {
-    let has_words = |node: &&NodeReport| node.last_lines.iter().any(|line| !line.starts_with("ready "));
-    failed.nodes.iter().find(has_words).filter(|_| failed.observed != Observed::ReachedTodo)
-}
-
-fn last_words_of(node: &NodeReport) -> String {
-    if node.name == "node" { String::from("The node's last words") } else { format!("The last words of {}", node.name) }
-}
-
-/// Heading and lines for what was seen, where that is more than the story tells.
-fn what_was_seen(phase: &Phase, report: &CheckReport, failed: &Failed) -> Option<(String, Vec<String>)> {
-    let todo = failed.nodes.iter().find_map(|node| node.todo.as_ref());
-    let panic = failed.nodes.iter().find_map(|node| node.panic.as_ref());
-    let exited = failed.nodes.iter().find(|node| node.state != "running");
-    let (heading, text) = match failed.observed {
-        Observed::ReachedTodo => {
-            let todo = todo?;
-            let mut lines = vec![todo.text.clone(), todo.location.clone()];
-            lines.extend(unfinished_below(phase, &todo.step));
-            (format!("You have reached step {}", todo.step), lines)
-        }
-        Observed::Panicked => {
-            let panic = panic?;
-            (String::from("The node panicked"), vec![panic.message.clone(), panic.location.clone()])
-        }
-        Observed::NodeExited => {
-            (String::from("The node is gone"), vec![format!("{}: {}", exited?.name, exited?.state)])
-        }
-        Observed::NeverReady => (String::from("The node never said that it is ready"), vec![NEVER_READY.to_owned()]),
-        Observed::TookTooLong => (String::from("Nothing came in time"), vec![took_too_long(phase, report)]),
-        _ => return None,
-    };
-    let lines = text.iter().filter(|text| !text.is_empty()).flat_map(|text| wrap(text, WIDTH - 6));
-    Some((heading, lines.map(|line| format!("      {line}")).collect()))
-}
-
-/// What to do about a step of an earlier phase, which this one builds on.
-fn unfinished_below(phase: &Phase, step: &str) -> Option<String> {
-    let (below, _) = step.split_once('.')?;
-    (below != phase.number.to_string()).then(|| {
-        format!(
-            "Phase {} builds on your phase {below}, which is not finished: `cargo tutor phase {below}` goes on there, \
-             `cargo tutor borrow {below}` builds on its reference instead.",
-            phase.number
-        )
-    })
-}
-
-fn took_too_long(phase: &Phase, report: &CheckReport) -> String {
-    let limit = phase.checks.iter().find(|check| check.id == report.check).map_or(0, |check| check.limit.as_secs());
-    format!("The check was given {limit} s. {ENDLESS}")
-}
-
-const ENDLESS: &str =
-    "An endless loop, a blocking call in an async task, or a lock that is never given back looks like this.";
-const NEVER_READY: &str = "It has to print one line that begins with `ready ws=` on standard output once it serves. The shell in \
-    `phases/0-contract` does so; your `main.rs` hands over to it.";
