@@ -11,6 +11,7 @@ use checks::PHASES;
 use serde_json::Value;
 use tutor::cargo;
 use tutor::generator::{Cut, Generated};
+use tutor::progress::Progress;
 use tutor::project::{Project, folder_name};
 use tutor::variant::{Slot, set_apart};
 
@@ -129,6 +130,24 @@ fn one_line_changes_and_changes_back() {
     assert_eq!(back.status, Some(0), "{}", back.err);
     assert_eq!(course.manifest_and_lock(), before);
     assert_eq!(course.listed(), ["pristine", "pristine"]);
+}
+
+#[test]
+fn what_is_next_skips_what_is_borrowed() {
+    let course = Course::new("borrow-next");
+    (0..2).for_each(|at| drop(course.write(at, Cut::After(0))));
+    let next = || course.tutor(&[]).out;
+    let title = |screen: &str| screen.lines().next().unwrap_or_default().to_owned();
+    assert_eq!(title(&next()), "Next: phase 1 · Socket");
+    assert_eq!(course.tutor(&["borrow", "1"]).status, Some(0));
+    assert_eq!(title(&next()), format!("Next: phase 2 · {}", PHASES[1].title));
+
+    let mut progress = Progress::default();
+    progress.note(PHASES[1], None);
+    progress.save(&Project { root: course.slot.root.clone() }).expect("the progress can be written");
+    insta::assert_snapshot!("nothing_left_to_build", next());
+    assert_eq!(course.tutor(&["return", "1"]).status, Some(0));
+    assert_eq!(title(&next()), "Next: phase 1 · Socket");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::Ended;
 use crate::generator::pristine::{self, Hand};
 use crate::progress::{LastFailure, PhaseProgress, Progress};
 use crate::project::{Project, folder_name};
-use crate::screen::Paint;
+use crate::screen::{Paint, verdict};
 
 /// Lists the phases.
 ///
@@ -31,21 +31,36 @@ pub fn run(project: &Project, json: bool) -> Result<Ended> {
     Ok(Ended::Passed)
 }
 
-/// Says what to do next: the first phase that has not passed, or the first that was broken again.
+/// Says what to do next: the first phase of the learner's own that has not passed, or the first that was broken again. A phase
+/// that is borrowed waits until it is asked for.
 ///
 /// # Errors
 ///
-/// The progress cannot be read.
+/// The progress or the root manifest cannot be read.
 pub fn next(project: &Project, json: bool) -> Result<Ended> {
     let progress = Progress::load(project)?;
+    let mut own = Vec::new();
+    for phase in PHASES {
+        if borrow::current(project, phase)? != Some(From::Reference) {
+            own.push(*phase);
+        }
+    }
     let open = |phase: &&&Phase| progress.of(phase).passed.is_none() || progress.of(phase).broken();
-    let command = PHASES.iter().find(open).map(|phase| format!("cargo tutor phase {}", phase.number));
-    let screen = match PHASES.iter().find(open) {
+    let next = own.iter().find(open);
+    let screen = match next {
         Some(phase) => next_screen(project, phase, &progress.of(phase)),
-        None => format!("{DONE}\n"),
+        None => done_screen(own.last().copied(), own.len() < PHASES.len()),
     };
+    let command = next.map(|phase| format!("cargo tutor phase {}", phase.number));
     answer(json, &json!({ "next": command }), &screen);
     Ok(Ended::Passed)
+}
+
+/// What is left to do with the newest phase, where nothing is left to be built.
+fn done_screen(newest: Option<&Phase>, borrowed: bool) -> String {
+    let title = Paint::of_stdout().bold(if borrowed { ALL_OR_BORROWED } else { ALL });
+    let after = newest.map(|phase| verdict::afterwards(phase.number)).unwrap_or_default();
+    format!("{title}\n\n{after}    cargo tutor list        all phases\n")
 }
 
 fn next_screen(project: &Project, phase: &Phase, known: &PhaseProgress) -> String {
@@ -114,5 +129,5 @@ fn row(phase: &Phase, code: &str, known: &PhaseProgress) -> Value {
     })
 }
 
-const DONE: &str =
-    "Every phase passes. `cargo tutor list` shows when.\n  `cargo tutor compare N` shows how the reference does it.";
+const ALL: &str = "Every phase there is passes";
+const ALL_OR_BORROWED: &str = "Every phase there is passes, or is borrowed";

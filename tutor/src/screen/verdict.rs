@@ -88,15 +88,22 @@ impl Verdict<'_> {
         let mut out = format!("\n{}\n", paint.green(&stands));
         if self.subject.is_none() {
             out += &format!("\n    {}\n{}\n", paint.bold("What you have built"), prose(self.built, 6));
-            out += &format!("    cargo tutor ask {number}       the key question: answer it in your own words\n");
-            out += &format!("    cargo tutor debrief {number}   your numbers beside the reference's\n");
-            out += &format!("    cargo tutor compare {number}   your code beside the reference's, step by step\n");
+            out += &afterwards(number);
             if let Some(next) = project::after(self.phase) {
                 out += &format!("    cargo tutor phase {}     go on: {}\n", next.number, next.title);
             }
         }
         out
     }
+}
+
+/// What there is to do once a phase passes.
+pub fn afterwards(number: u8) -> String {
+    format!(
+        "    cargo tutor ask {number}       the key question: answer it in your own words\n    \
+             cargo tutor debrief {number}   your numbers beside the reference's\n    \
+             cargo tutor compare {number}   your code beside the reference's, step by step\n"
+    )
 }
 
 /// The first report that failed, in order.
