@@ -1,12 +1,15 @@
 //! What people read: 80 columns, colour only on a terminal, the next action first and last.
 //!
 //! - [`verdict`]: the screen after a run of the checks.
+//! - [`steps`]: the lines with ✓ and ✗.
 //! - [`account`]: what is told of a failure. [`story`]: what happened in it, line by line.
 //! - [`build`]: the screen after a build that failed.
 //! - [`terminal`]: what only makes sense on a terminal.
 
 pub mod account;
 pub mod build;
+
+pub mod steps;
 pub mod story;
 pub mod terminal;
 pub mod verdict;
@@ -16,6 +19,9 @@ use std::io::{self, IsTerminal};
 
 /// No line is longer, so that nothing wraps in a terminal of the usual size.
 pub const WIDTH: usize = 80;
+
+/// The column in which times and counts end.
+const RIGHT: usize = 74;
 
 /// Colours, or none: without a terminal and with `NO_COLOR`, text stays as it is.
 #[derive(Debug, Clone, Copy)]

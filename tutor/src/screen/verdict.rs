@@ -3,13 +3,10 @@
 use checks::Phase;
 use checks::report::{CheckReport, Failed, Outcome};
 
-use super::{Paint, account, columns, cut, prose};
+use super::{Paint, RIGHT, account, columns, cut, prose, steps};
 use crate::hints::Hint;
 use crate::progress::waits_for;
 use crate::project;
-
-/// The column in which times and step counts end.
-const RIGHT: usize = 74;
 
 /// A run and what is to be said about it.
 #[derive(Debug)]
@@ -31,14 +28,12 @@ pub struct Verdict<'a> {
 impl Verdict<'_> {
     /// The whole screen.
     pub fn render(&self, paint: Paint) -> String {
-        let mut out = self.header(paint);
-        for report in self.reports {
-            let last = matches!(report.outcome, Outcome::Failed(_));
-            out += &check_line(report, paint);
-            if last {
-                break;
-            }
-        }
+        let failed = self.reports.iter().position(|report| matches!(report.outcome, Outcome::Failed(_)));
+        let shown = &self.reports[..failed.map_or(self.reports.len(), |at| at + 1)];
+        let open = failed.map(|at| self.reports[at].step.as_str());
+        let lines =
+            if self.partial { steps::single(shown, paint) } else { steps::folded(self.phase, shown, open, paint) };
+        let out = self.header(paint) + &lines;
         out + &match first_failure(self.reports) {
             Some((report, failed)) => self.failure(report, failed, paint),
             None => self.all_green(paint),
@@ -112,23 +107,6 @@ pub fn first_failure(reports: &[CheckReport]) -> Option<(&CheckReport, &Failed)>
         Outcome::Failed(failed) => Some((report, &**failed)),
         _ => None,
     })
-}
-
-fn check_line(report: &CheckReport, paint: Paint) -> String {
-    let mark = match report.outcome {
-        Outcome::Passed => paint.green("✓"),
-        Outcome::Failed(_) => paint.red("✗"),
-        Outcome::Skipped { .. } => paint.dim("–"),
-    };
-    let (title, right) = match &report.outcome {
-        Outcome::Passed => (report.title.clone(), format!("{} ms", report.elapsed_ms)),
-        Outcome::Failed(_) => (report.title.clone(), String::new()),
-        Outcome::Skipped { why } => (format!("{} (skipped: {why})", report.title), String::new()),
-    };
-    let head = 4 + columns(&report.step) + 2;
-    let title = cut(&title, RIGHT - head - columns(&right) - 2);
-    let gap = " ".repeat(RIGHT.saturating_sub(head + columns(&title) + columns(&right)));
-    format!("  {mark} {}  {title}{gap}{right}", report.step).trim_end().to_owned() + "\n"
 }
 
 /// Instead of a hint for a check that never got to what it looks at.
