@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use checks::report::{CheckReport, Failed};
+use checks::report::{CheckReport, Failed, Outcome};
 use checks::{Observed, Phase};
 use serde::{Deserialize, Serialize};
 
@@ -114,19 +114,29 @@ pub fn waits_for(phase: &Phase, failed: &Failed) -> Option<u8> {
     below.parse().ok().filter(|below| *below < phase.number)
 }
 
+/// Whether `check` passed in the last run of all checks; not where nothing is known of one.
+pub fn passed_last(project: &Project, phase: &Phase, check: &str) -> bool {
+    let text = fs::read_to_string(last_run(project, phase)).unwrap_or_default();
+    let reports: Vec<CheckReport> = serde_json::from_str(&text).unwrap_or_default();
+    reports.iter().any(|report| report.check == check && matches!(report.outcome, Outcome::Passed))
+}
+
 /// Keeps the last run's reports.
 ///
 /// # Errors
 ///
 /// Whatever the file system refuses.
 pub fn keep_reports(project: &Project, phase: &Phase, reports: &[CheckReport]) -> Result<()> {
-    let path = project.state().join(format!("last-{}.json", phase.number));
-    write_if_changed(&path, (serde_json::to_string_pretty(reports)? + "\n").as_bytes())
+    write_if_changed(&last_run(project, phase), (serde_json::to_string_pretty(reports)? + "\n").as_bytes())
 }
 
 /// Now, as `2025-01-31T12:00:00Z`.
 pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+fn last_run(project: &Project, phase: &Phase) -> PathBuf {
+    project.state().join(format!("last-{}.json", phase.number))
 }
 
 fn path(project: &Project) -> PathBuf {

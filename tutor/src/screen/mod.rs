@@ -8,7 +8,6 @@
 
 pub mod account;
 pub mod build;
-
 pub mod steps;
 pub mod story;
 pub mod terminal;

@@ -1,7 +1,7 @@
 //! The screen after a run of the checks: what stands, the one thing that does not, and what to do next.
 
-use checks::Phase;
 use checks::report::{CheckReport, Failed, Outcome};
+use checks::{Observed, Phase};
 
 use super::{Paint, RIGHT, account, columns, cut, prose, steps};
 use crate::hints::Hint;
@@ -23,6 +23,8 @@ pub struct Verdict<'a> {
     pub subject: Option<&'a str>,
     /// Only one check was asked for.
     pub partial: bool,
+    /// What fails now passed in the learner's last run.
+    pub passed_before: bool,
 }
 
 impl Verdict<'_> {
@@ -54,7 +56,10 @@ impl Verdict<'_> {
     }
 
     fn failure(&self, report: &CheckReport, failed: &Failed, paint: Paint) -> String {
-        let mut out = format!("\n{}", account::render(self.phase, report, failed, paint));
+        // Who has reached a step that is to be written has started it over, and knows.
+        let passed_before = self.passed_before && failed.observed != Observed::ReachedTodo;
+        let mut out = if passed_before { format!("         {PASSED_BEFORE}\n\n") } else { String::from("\n") };
+        out += &account::render(self.phase, report, failed, paint);
         if let Some(below) = waits_for(self.phase, failed) {
             return out + &finish_first(self.phase, below, paint);
         }
@@ -121,3 +126,5 @@ fn finish_first(phase: &Phase, below: u8, paint: Paint) -> String {
         prose(&why, 6),
     )
 }
+
+const PASSED_BEFORE: &str = "This check passed in your last run: what have you changed since?";
