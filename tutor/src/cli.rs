@@ -179,7 +179,8 @@ With --json, standard output is one JSON document (verify: one per line):
   phase    {phase, verdict: passed|failed|not_built, done, steps, build_ms, checks_ms, errors, checks: [{check, step, title,
            elapsed_ms, outcome: passed|failed|skipped, and if failed: observed, expected, story: [{at_ms, from, to, text}],
            nodes: [{name, state, todo, panic, last_lines, lines_before}]}]}
-           with --repeat: {phase, runs, checks: [{check, step, title, failures, seeds, verdict: passed|flaky|failed}]}
+           with --repeat: {phase, runs, checks: [{check, step, title, failures, seeds, verdict: passed|flaky|failed}],
+           first: {seed, report: one of `checks` above}, the first failure of the first run that had one, or null}
   hint     {phase, check, observed, rung, of, text}
   list     {phases: [{phase, title, code: mine|pristine|borrowed, passed: date or null, broken, waits_for: phase or null}]}
   reset    {phase, kept}            borrow, return  {phase, changed, before, after}
