@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "cargo tutor", bin_name = "cargo tutor", version, after_long_help = JSON_HELP)]
 pub struct Args {
-    /// Print one JSON document instead of a screen; `--help` tells its members.
+    /// Print one JSON document instead of a screen; `cargo tutor --help` tells its members.
     #[arg(long, global = true)]
     pub json: bool,
     /// What to do.
@@ -120,13 +120,16 @@ pub struct DebriefArgs {
     pub release: bool,
 }
 
+/// Where a node listens that was not told otherwise.
+pub const DEFAULT_NODE: &str = "127.0.0.1:8080";
+
 /// Arguments of `chat`.
 #[derive(Debug, clap::Args)]
 pub struct ChatArgs {
     /// The name to register.
     pub name: String,
     /// The node's public listener.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_NODE)]
     pub node: SocketAddr,
     /// The token that proves the name, where the node asks for one.
     #[arg(long)]
