@@ -189,7 +189,8 @@ With --json, standard output is one JSON document (verify: one per line):
   reset    {phase, kept}            borrow, return  {phase, changed, before, after}
   compare  {phase, steps: [{step, title, invariant, places: [{file, item, reference, yours}]}]}
   ask      {phase, question, answer, model, kept}; what is not there is null
-  debrief  {phase, profile, rounds, measures: [{measure, title, unit, yours, reference, ratio}]}
+  debrief  {phase, profile, rounds, measures: [{measure, title, unit, yours, reference, ratio,
+           yours_range: [least, most], reference_range, rounds_disagree}]}
   verify   {point, name, passed, detail} per line, and last {passed, failed}
   clients  {passed, failed, skipped}
   others   {next} or {passed, failed}
