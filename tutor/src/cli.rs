@@ -187,7 +187,7 @@ With --json, standard output is one JSON document (verify: one per line):
   hint     {phase, check, observed, rung, of, text}
   list     {phases: [{phase, title, code: mine|pristine|borrowed, passed: date or null, broken, waits_for: phase or null}]}
   reset    {phase, kept}            borrow, return  {phase, changed, before, after}
-  compare  {phase, steps: [{step, title, invariant, places: [{file, item, reference, yours}]}]}
+  compare  {phase, steps: [{step, title, invariant, places: [{file, item, reference, yours, same}]}]}
   ask      {phase, question, answer, model, kept}; what is not there is null
   debrief  {phase, profile, rounds, measures: [{measure, title, unit, yours, reference, ratio,
            yours_range: [least, most], reference_range, rounds_disagree}]}

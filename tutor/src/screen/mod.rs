@@ -107,6 +107,15 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The first line of `text`, of at most `width` columns, and what is left for others. Blanks between words stay as they are.
+pub fn cut_between_words(text: &str, width: usize) -> (&str, &str) {
+    let Some((limit, _)) = text.char_indices().nth(width) else { return (text, "") };
+    let blank = text[..limit].rfind(' ').filter(|at| *at > 0);
+    // A word may end exactly at the limit; one that is longer than a line has to be broken.
+    let at = if text[limit..].starts_with(' ') { limit } else { blank.unwrap_or(limit) };
+    (text[..at].trim_end(), text[at..].trim_start())
+}
+
 /// A word that is longer than a line has to be broken; a path, for example.
 fn parts_of(word: &str, width: usize) -> Vec<String> {
     let characters: Vec<char> = word.chars().collect();
