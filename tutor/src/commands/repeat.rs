@@ -110,7 +110,12 @@ fn screen(phase: &Phase, tallies: &[Tally], first: Option<&First>, args: &PhaseA
     let heading = format!("The first that failed, in run {}: {}", seed - args.seed + 1, report.check);
     out += &format!("\n  {}\n\n", paint.bold(&heading));
     out += &account::render(phase, report, failed, paint);
-    out + &format!("    {SHOW}\n    cargo tutor phase {} --check {} --seed {seed}\n", phase.number, report.check)
+    out + &format!(
+        "    {SHOW}\n    cargo tutor phase {}{} --check {} --seed {seed}\n",
+        phase.number,
+        whose(args),
+        report.check
+    )
 }
 
 impl Tally {
@@ -123,6 +128,12 @@ impl Tally {
         let gap = " ".repeat(TITLE.saturating_sub(columns(&self.title)));
         format!("  {mark} {}  {}{gap} {said}", self.step, self.title).trim_end().to_owned() + "\n"
     }
+}
+
+/// The arguments that name what was checked, if it was not the learner's own.
+fn whose(args: &PhaseArgs) -> String {
+    let bin = args.bin.as_ref().map(|path| format!(" --bin {}", path.display()));
+    if args.reference { String::from(" --reference") } else { bin.unwrap_or_default() }
 }
 
 /// Races of their own would fail in runs of their own: checks that fail together have met the same moment of this machine.
