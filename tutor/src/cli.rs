@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "cargo tutor", bin_name = "cargo tutor", version, after_long_help = JSON_HELP)]
 pub struct Args {
-    /// Print one JSON document instead of a screen; `--help` tells its members.
+    /// Print one JSON document instead of a screen; `cargo tutor --help` tells its members.
     #[arg(long, global = true)]
     pub json: bool,
     /// What to do.
@@ -122,13 +122,16 @@ pub struct DebriefArgs {
     pub release: bool,
 }
 
+/// Where a node listens that was not told otherwise.
+pub const DEFAULT_NODE: &str = "127.0.0.1:8080";
+
 /// Arguments of `chat`.
 #[derive(Debug, clap::Args)]
 pub struct ChatArgs {
     /// The name to register.
     pub name: String,
     /// The node's public listener.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_NODE)]
     pub node: SocketAddr,
     /// The token that proves the name, where the node asks for one.
     #[arg(long)]
@@ -229,13 +232,15 @@ With --json, standard output is one JSON document (verify: one per line):
   phase    {phase, verdict: passed|failed|not_built, done, steps, build_ms, checks_ms, errors, checks: [{check, step, title,
            elapsed_ms, outcome: passed|failed|skipped, and if failed: observed, expected, story: [{at_ms, from, to, text}],
            nodes: [{name, state, todo, panic, last_lines, lines_before}]}]}
-           with --repeat: {phase, runs, checks: [{check, step, title, failures, seeds, verdict: passed|flaky|failed}]}
+           with --repeat: {phase, runs, checks: [{check, step, title, failures, seeds, verdict: passed|flaky|failed}],
+           first: {seed, report: one of `checks` above}, the first failure of the first run that had one, or null}
   hint     {phase, check, observed, rung, of, text}
-  list     {phases: [{phase, title, code: mine|pristine|borrowed, passed: date or null, broken}]}
+  list     {phases: [{phase, title, code: mine|pristine|borrowed, passed: date or null, broken, waits_for: phase or null}]}
   reset    {phase, kept}            borrow, return  {phase, changed, before, after}
-  compare  {phase, steps: [{step, title, invariant, places: [{file, item, reference, yours}]}]}
+  compare  {phase, steps: [{step, title, invariant, places: [{file, item, reference, yours, same}]}]}
   ask      {phase, question, answer, model, kept}; what is not there is null
-  debrief  {phase, profile, rounds, measures: [{measure, title, unit, yours, reference, ratio}]}
+  debrief  {phase, profile, rounds, measures: [{measure, title, unit, yours, reference, ratio,
+           yours_range: [least, most], reference_range, rounds_disagree}]}
   verify   {point, name, passed, detail} per line, and last {passed, failed}
   clients  {passed, failed, skipped}
   kafka    {kafka, control}; send {partition, offset}; tail {partition, offset, key, value, headers} per line;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use checks::report::CheckReport;
+use checks::report::{CheckReport, Failed, Outcome};
 use checks::{Observed, Phase};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,9 @@ pub struct LastFailure {
     pub observed: Observed,
     /// How many rungs of its hint were shown.
     pub rung: usize,
+    /// The earlier phase that has to be finished first, if it ran into a step of that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<u8>,
 }
 
 impl PhaseProgress {
@@ -79,18 +82,19 @@ impl Progress {
     }
 
     /// Notes how a run of all checks ended. The rungs already shown are kept while the failure stays the same.
-    pub fn note(&mut self, phase: &Phase, failure: Option<(&CheckReport, Observed)>) {
+    pub fn note(&mut self, phase: &Phase, failure: Option<(&CheckReport, &Failed)>) {
         let entry = self.phases.entry(folder_name(phase)).or_default();
         match failure {
             None => {
                 entry.failure = None;
                 entry.passed.get_or_insert_with(now);
             }
-            Some((report, observed)) => {
+            Some((report, failed)) => {
+                let (observed, waits_for) = (failed.observed, waits_for(phase, failed));
                 let same = |old: &LastFailure| old.check == report.check && old.observed == observed;
                 let rung = entry.failure.as_ref().filter(|old| same(old)).map_or(1, |old| old.rung.max(1));
                 let (check, step) = (report.check.clone(), report.step.clone());
-                entry.failure = Some(LastFailure { check, step, observed, rung });
+                entry.failure = Some(LastFailure { check, step, observed, rung, waits_for });
             }
         }
     }
@@ -103,19 +107,36 @@ impl Progress {
     }
 }
 
+/// The earlier phase in whose unfinished step this failure ended: nothing of `phase` itself was looked at.
+pub fn waits_for(phase: &Phase, failed: &Failed) -> Option<u8> {
+    let todo = failed.nodes.iter().find_map(|node| node.todo.as_ref())?;
+    let (below, _) = todo.step.split_once('.')?;
+    below.parse().ok().filter(|below| *below < phase.number)
+}
+
+/// Whether `check` passed in the last run of all checks; not where nothing is known of one.
+pub fn passed_last(project: &Project, phase: &Phase, check: &str) -> bool {
+    let text = fs::read_to_string(last_run(project, phase)).unwrap_or_default();
+    let reports: Vec<CheckReport> = serde_json::from_str(&text).unwrap_or_default();
+    reports.iter().any(|report| report.check == check && matches!(report.outcome, Outcome::Passed))
+}
+
 /// Keeps the last run's reports.
 ///
 /// # Errors
 ///
 /// Whatever the file system refuses.
 pub fn keep_reports(project: &Project, phase: &Phase, reports: &[CheckReport]) -> Result<()> {
-    let path = project.state().join(format!("last-{}.json", phase.number));
-    write_if_changed(&path, (serde_json::to_string_pretty(reports)? + "\n").as_bytes())
+    write_if_changed(&last_run(project, phase), (serde_json::to_string_pretty(reports)? + "\n").as_bytes())
 }
 
 /// Now, as `2025-01-31T12:00:00Z`.
 pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+fn last_run(project: &Project, phase: &Phase) -> PathBuf {
+    project.state().join(format!("last-{}.json", phase.number))
 }
 
 fn path(project: &Project) -> PathBuf {

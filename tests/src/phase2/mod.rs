@@ -1,4 +1,4 @@
-//! Phase 2, Local registry: names are stable, handles are transient.
+//! Phase 2, Registry: names are stable, handles are transient.
 
 mod deliver;
 mod door;
@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(4);
 
 /// The phase.
 pub const PHASE: Phase =
-    Phase { number: 2, name: "registry", title: "Local registry", steps: STEPS, checks: CHECKS, measures: MEASURES };
+    Phase { number: 2, name: "registry", title: "Registry", steps: STEPS, checks: CHECKS, measures: MEASURES };
 
 const STEPS: &[Step] = &[
     Step { title: "register answers, and says so", file: "src/registry.rs" },

@@ -13,7 +13,7 @@ use checks::run::{Options, Subject};
 
 use super::catalogue::{self, Mistake};
 use super::{Report, catalogue_of};
-use crate::commands::repeat::tally;
+use crate::commands::repeat::repeat;
 use crate::generator::Cut;
 use crate::hints::{Fit, Hints};
 use crate::project::{Project, folder_name};
@@ -129,7 +129,8 @@ fn stair(phase: &Phase, subject: &Subject, done: u8) -> Result<()> {
 }
 
 fn reference(phase: &Phase, subject: &Subject, runs: u32) -> Result<()> {
-    let failed: Vec<_> = tally(phase, subject, None, 1, runs).into_iter().filter(|tally| tally.failures > 0).collect();
+    let failed: Vec<_> =
+        repeat(phase, subject, None, 1, runs).tallies.into_iter().filter(|tally| tally.failures > 0).collect();
     let lines = failed
         .iter()
         .map(|tally| format!("{} failed {} of {runs} times, seeds {:?}", tally.check, tally.failures, tally.seeds));
