@@ -101,7 +101,6 @@ impl Topic {
             ("--kafka-topic", self.name.clone()),
             ("--kafka-group", self.name.clone()),
             ("--kafka-dead-topic", self.dead()),
-            ("--kafka-session-timeout", String::from("1s")),
         ];
         flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
     }

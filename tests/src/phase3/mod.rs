@@ -35,8 +35,8 @@ const STEPS: &[Step] = &[
 
 const CHECKS: &[Check] = &[
     check!(1, "record-arrives", "a record reaches its user, named by its place", read::arrives),
-    check!(1, "record-unchanged", "a payload is carried byte for byte", read::unchanged),
     check!(1, "record-order", "1,000 records arrive in order", read::order),
+    check!(1, "record-unchanged", "a payload is carried byte for byte", read::unchanged),
     check!(1, "record-without-key", "a record without key is routed by user_id", read::without_key),
     check!(1, "record-missing-user", "a user who is not there holds up nobody", read::missing_user),
     check!(1, "record-earliest", "a new group begins with what is there", read::earliest),

@@ -14,6 +14,8 @@ use crate::harness::{Client, Failure, PATIENCE, Peer, RawClient, Seen, World, en
 
 /// Nothing is committed but by what the check is about.
 const NEVER: [&str; 2] = ["--commit-interval", "1h"];
+/// A node that is in the group already has so long, less a second, to hear that another joins.
+const UNHURRIED: [&str; 2] = ["--kafka-session-timeout", "1900ms"];
 const PARTITIONS: usize = 4;
 /// Before the second node joins.
 const FIRST: usize = 40;
@@ -97,7 +99,7 @@ fn number(text: &str) -> Option<usize> {
 
 pub async fn join(world: &World) -> Result<(), Failure> {
     let topic = world.topic(PARTITIONS as u32).await?;
-    let n1 = node_called(world, "n1", &topic, &NEVER).await?;
+    let n1 = node_called(world, "n1", &topic, &[NEVER, UNHURRIED].concat()).await?;
     let (mut a1, _) = n1.user("alice#1").await?;
     topic.produce_many(&spread(0, FIRST)).await?;
     let mut first = BTreeSet::new();
@@ -106,7 +108,7 @@ pub async fn join(world: &World) -> Result<(), Failure> {
     }
     a1.record_seen(format!("{FIRST} messages"));
     // Paused, so that what it has is known before anything is read.
-    let n2 = node_called(world, "n2", &topic, &[&NEVER[..], &["--ingest-paused"]].concat()).await?;
+    let n2 = node_called(world, "n2", &topic, &[&NEVER[..], &UNHURRIED, &["--ingest-paused"]].concat()).await?;
     let (mut a2, _) = n2.user("alice#2").await?;
     let joined = || async {
         let own = n2.admin().counter("ingest.paused_partitions").await?;
@@ -142,11 +144,7 @@ fn spread(first: usize, count: usize) -> Vec<NewRecord> {
 }
 
 /// The number in the next message, or `None` when nothing comes. Cancel safe.
-///
-/// # Errors
-///
-/// What came instead of a message.
-pub async fn next_number(client: &mut Client, within: Duration) -> Result<Option<usize>, Failure> {
+async fn next_number(client: &mut Client, within: Duration) -> Result<Option<usize>, Failure> {
     loop {
         match timeout(within, client.next()).await {
             Ok(Seen::Ping(_)) => {}
