@@ -114,7 +114,8 @@ pub async fn join(world: &World) -> Result<(), Failure> {
         let own = n2.admin().counter("ingest.paused_partitions").await?;
         ensure(own > 0, Observed::TookTooLong, "n2 has partitions")
     };
-    eventually(JOIN, joined).await?;
+    // Two rebalances: one that asks for what is to move, and one that moves it.
+    eventually(2 * JOIN, joined).await?;
     n2.admin().record_seen("(has partitions)");
     n2.admin().post("/ingest/resume", "").await?.expect(202, None)?;
     topic.produce_many(&spread(FIRST, PARTITIONS)).await?;
