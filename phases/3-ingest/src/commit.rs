@@ -12,11 +12,14 @@ use crate::client;
 use crate::consumer::Reader;
 use crate::ledger::Ledger;
 
+/// Partitions, each with the offset from which another would have to begin.
+type Positions = Vec<(i32, i64)>;
+
 /// What is committed, and what is about to be. One commit is under way at a time, so none can overtake another.
 #[derive(Debug, Default)]
 pub(crate) struct Commits {
     done: BTreeMap<i32, i64>,
-    under_way: Option<JoinHandle<KafkaResult<Vec<(i32, i64)>>>>,
+    under_way: Option<JoinHandle<KafkaResult<Positions>>>,
     waiting_since: Option<Instant>,
 }
 
@@ -67,7 +70,7 @@ impl Reader<'_> {
     }
 
     /// Commits these positions, on a thread that may wait for the broker. What fails is new the next time, too.
-    fn begin_commit(&mut self, positions: Vec<(i32, i64)>) {
+    fn begin_commit(&mut self, positions: Positions) {
         self.commits.waiting_since = None;
         let (consumer, topic) = (self.consumer.clone(), self.intake.node.config.kafka.topic);
         self.commits.under_way = Some(tokio::task::spawn_blocking(move || {
