@@ -15,6 +15,8 @@ pub struct Phase {
     pub name: &'static str,
     /// As it stands in the first line of a verdict: `Socket`.
     pub title: &'static str,
+    /// Whether its nodes read from Kafka, so that its checks need a broker.
+    pub kafka: bool,
     /// In the order in which a learner takes them; step `k` of phase `n` is called `n.k`, counted from 1.
     pub steps: &'static [Step],
     /// In step order; within a step, the order in which failures are shown.

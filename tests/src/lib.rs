@@ -17,6 +17,7 @@ pub mod median;
 pub mod observed;
 pub mod phase1;
 pub mod phase2;
+pub mod phase3;
 pub mod report;
 pub mod run;
 
@@ -28,4 +29,4 @@ pub use report::{CheckReport, Event, Failed, NodeReport, Outcome, Panic, Todo};
 pub use run::{Options, Subject, run};
 
 /// The phases that have checks, in order.
-pub const PHASES: &[&Phase] = &[&phase1::PHASE, &phase2::PHASE];
+pub const PHASES: &[&Phase] = &[&phase1::PHASE, &phase2::PHASE, &phase3::PHASE];

@@ -152,6 +152,30 @@ observations! {
     RefusedThoughTaken = "refused-though-taken",
     /// A connection that has a name was given another one.
     NameReplaced = "name-replaced",
+    /// A record did not arrive at its user.
+    RecordLost = "record-lost",
+    /// A record came again whose offset should have been committed.
+    RecordRepeated = "record-repeated",
+    /// A record that can be brought to nobody is not in the dead-letter topic.
+    NoDeadLetter = "no-dead-letter",
+    /// A dead letter is not as its record was, or does not say why and from where.
+    WrongDeadLetter = "wrong-dead-letter",
+    /// A record that is decided is not committed.
+    NotCommitted = "not-committed",
+    /// An offset was committed though a record below it was not decided.
+    CommittedTooEarly = "committed-too-early",
+    /// Nothing was paused, however much was undecided.
+    NeverPaused = "never-paused",
+    /// Records were read that should have waited.
+    ReadThoughPaused = "read-though-paused",
+    /// What was paused is not read any more.
+    NeverResumed = "never-resumed",
+    /// Something is wrong with what the node depends on, and `/health` is ok.
+    NotDegraded = "not-degraded",
+    /// What was wrong is over, and `/health` says otherwise.
+    StillDegraded = "still-degraded",
+    /// What should be said once was said again and again.
+    SaidTooOften = "said-too-often",
 }
 
 impl fmt::Display for Observed {

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::harness::Kafka;
 use crate::harness::rng::Rng;
 use crate::{Check, CheckReport, Failure, Observed, Outcome, Phase, World};
 
@@ -31,6 +32,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// Go on after the first failure.
     pub all: bool,
+    /// The program `broker`, for a phase that reads from Kafka; without it, those checks are skipped.
+    pub broker: Option<PathBuf>,
 }
 
 /// Runs the checks of `phase` against `subject`, blocking, and gives their reports in step order; `on_report` hears of
@@ -68,7 +71,8 @@ async fn run_all(
     options: &Options,
     on_report: &mut dyn FnMut(&CheckReport),
 ) -> Vec<CheckReport> {
-    let mut running = start_all(phase, subject, options);
+    let kafka = start_kafka(options.broker.as_deref()).await;
+    let mut running = start_all(phase, subject, options, kafka.as_ref());
     let mut waiting: Vec<Option<CheckReport>> = Vec::new();
     waiting.resize_with(running.len(), || None);
     let mut reports = Vec::with_capacity(waiting.len());
@@ -89,27 +93,36 @@ async fn run_all(
     reports
 }
 
-fn start_all(phase: &Phase, subject: &Subject, options: &Options) -> JoinSet<(usize, CheckReport)> {
+/// Without one, each check that asks for it is skipped, and says so.
+pub(crate) async fn start_kafka(program: Option<&Path>) -> Option<Kafka> {
+    Kafka::start(program?).await.ok()
+}
+
+fn start_all(
+    phase: &Phase,
+    subject: &Subject,
+    options: &Options,
+    kafka: Option<&Kafka>,
+) -> JoinSet<(usize, CheckReport)> {
     let mut running = JoinSet::new();
     let mut seeds = Rng::new(options.seed);
     let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
     // Each check has the same seed whether it runs alone or not.
     let seeded = phase.checks.iter().map(|check| (*check, seeds.next_u64()));
     for (index, (check, seed)) in seeded.filter(|(check, _)| wanted(phase, check, options)).enumerate() {
-        let (binary, places) = (subject.binary.clone(), places.clone());
+        let (binary, places, kafka) = (subject.binary.clone(), places.clone(), kafka.cloned());
         let step = format!("{}.{}", phase.number, check.step);
         running.spawn(async move {
             // The semaphore is never closed, and it hands out places in the order of the checks.
             let _place = places.acquire_owned().await;
-            (index, run_one(check, step, &binary, seed).await)
+            (index, run_one(check, step, World::new(&binary, seed).with_kafka(kafka.as_ref())).await)
         });
     }
     running
 }
 
-async fn run_one(check: Check, step: String, binary: &Path, seed: u64) -> CheckReport {
+async fn run_one(check: Check, step: String, world: World) -> CheckReport {
     let began = Instant::now();
-    let world = World::new(binary, seed);
     let late = Failure::new(Observed::TookTooLong, format!("an end within {} s", check.limit.as_secs_f32()));
     let result = timeout(check.limit, (check.run)(&world)).await.unwrap_or(Err(late));
     if matches!(result, Err(Failure::Failed { observed: Observed::NothingArrived, .. })) {

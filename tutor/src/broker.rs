@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use checks::Phase;
 use serde::{Deserialize, Serialize};
 
 use crate::cargo::{Build, likely_binary};
@@ -26,6 +27,15 @@ pub fn build(project: &Project) -> Result<PathBuf> {
     }
     let (workspace, package, binary) = (&project.root, NAME.to_owned(), NAME.to_owned());
     Build { workspace, package, binary, release: false, loud, colour: false }.run()?.binary().context("the broker")
+}
+
+/// The program, built if need be, for a phase that reads from Kafka.
+///
+/// # Errors
+///
+/// It does not build.
+pub fn program(project: &Project, phase: &Phase) -> Result<Option<PathBuf>> {
+    phase.kafka.then(|| build(project)).transpose()
 }
 
 /// The broker that `kafka` started last: `.tutor/kafka.json`.

@@ -1,7 +1,7 @@
 //! The course's command line.
 //!
 //! From a save to a verdict: [`cli`] reads the arguments, [`commands::phase`] asks [`cargo`] for the learner's binary, hands it
-//! to the crate `checks`, keeps the reports in [`progress`] and prints them by [`screen`], with a question out of [`hints`]. After
+//! to the crate `checks` (with a [`broker`] where the phase reads from Kafka), keeps the reports in [`progress`] and prints them by [`screen`], with a question out of [`hints`]. After
 //! green, [`questions`] has what to ask, and what was built.
 //!
 //! From phase 3 on, [`broker`] has the Kafka broker that checks and people use.

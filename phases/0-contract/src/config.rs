@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::NodeId;
+use crate::{Kafka, NodeId};
 
 /// How a node is to run: durations as `250ms`, `30s`, `1h`; sizes in bytes.
 #[derive(Debug, Clone, Parser)]
@@ -79,6 +79,10 @@ pub struct Config {
     #[arg(long, env = "ROUTER_DRAIN", value_parser = duration, default_value = "10s")]
     pub drain: Duration,
 
+    /// What is read from Kafka, from phase 3 on
+    #[command(flatten)]
+    pub kafka: Kafka,
+
     /// The least level that is logged to standard error: error, warn, info, debug, trace
     #[arg(long, env = "ROUTER_LOG", default_value = "info")]
     pub log: tracing::Level,
@@ -119,7 +123,7 @@ impl Config {
                 "--mailbox-bytes must be at least --max-message and {ENVELOPE}, or a message of that size never fits"
             ));
         }
-        Ok(())
+        self.kafka.check()
     }
 }
 
@@ -131,11 +135,11 @@ fn secret(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("it must not be empty".into()) } else { Ok(text.into()) }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "write it as 250ms, 30s or 1h".into())
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "write a whole number above 0".into())
 }
 

@@ -21,7 +21,18 @@ pub struct UserId(Arc<str>);
 
 /// A message's id: the same on every socket that gets the message. A clone allocates nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct MessageId(u128);
+pub struct MessageId(Spelling);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Spelling {
+    Number(u128),
+    Record { topic: Topic, partition: i32, offset: i64 },
+}
+
+/// A topic's name: 1 to 249 letters, digits, '.', '_' or '-'. Its text is never freed, so that ids which name it are copied without
+/// counting: for names from the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Topic(&'static str);
 
 /// Gives each message an id of its own.
 #[derive(Debug)]
@@ -55,7 +66,12 @@ impl MessageId {
             hash.update(part);
         }
         let digest: [u8; 32] = hash.finalize().into();
-        Self(digest[..16].iter().fold(0, |id, byte| id << 8 | u128::from(*byte)))
+        Self(Spelling::Number(digest[..16].iter().fold(0, |id, byte| id << 8 | u128::from(*byte))))
+    }
+
+    /// The id of a record, wherever and however often it is read: `topic-partition-offset`.
+    pub fn of_record(topic: Topic, partition: i32, offset: i64) -> Self {
+        Self(Spelling::Record { topic, partition, offset })
     }
 }
 
@@ -68,13 +84,28 @@ impl MessageIds {
 
     /// The next id.
     pub fn next(&self) -> MessageId {
-        MessageId(u128::from(self.prefix) << 64 | u128::from(self.last.fetch_add(1, Ordering::Relaxed) + 1))
+        let number = u128::from(self.prefix) << 64 | u128::from(self.last.fetch_add(1, Ordering::Relaxed) + 1);
+        MessageId(Spelling::Number(number))
     }
 }
 
 impl Default for MessageIds {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl Topic {
+    /// The topic of that name; `None` if Kafka would refuse it.
+    pub fn parse(name: &str) -> Option<Self> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let well_formed = (1..=249).contains(&name.len()) && name.chars().all(plain) && name != "." && name != "..";
+        well_formed.then(|| Self(String::from(name).leak()))
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &'static str {
+        self.0
     }
 }
 
@@ -109,10 +140,19 @@ impl fmt::Display for UserId {
     }
 }
 
-/// 32 hexadecimal digits.
+/// 32 hexadecimal digits, or `topic-partition-offset`; either has nothing that JSON would escape.
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        match self.0 {
+            Spelling::Number(number) => write!(f, "{number:032x}"),
+            Spelling::Record { topic, partition, offset } => write!(f, "{topic}-{partition}-{offset}"),
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
     }
 }
 
@@ -153,6 +193,13 @@ mod tests {
         for bad in ["", &"x".repeat(129), "a\n", "\u{7f}", "\u{85}", "\0"] {
             assert!(UserId::parse(bad).is_none(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_record_is_named_by_its_place() {
+        let topic = Topic::parse("messages.v1").expect("a name");
+        assert_eq!(MessageId::of_record(topic, 3, 71).to_string(), "messages.v1-3-71");
+        assert!(["", ".", "a b", "ä", &"x".repeat(250)].into_iter().all(|bad| Topic::parse(bad).is_none()));
     }
 
     #[test]

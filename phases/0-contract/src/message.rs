@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::gateway::encode;
@@ -38,8 +39,23 @@ impl Payload {
 
     /// Validates a text that is one JSON value and nothing else; `None` if it is not.
     pub fn parse(text: Utf8Bytes) -> Option<Self> {
-        let value: &serde_json::value::RawValue = serde_json::from_str(&text).ok()?;
+        let value: &RawValue = serde_json::from_str(&text).ok()?;
         Some(Self::within(&text, value.get()))
+    }
+
+    /// The value that was read out of `source`, without a second look at it.
+    ///
+    /// # Panics
+    ///
+    /// If it was read out of another text.
+    pub fn of_raw(source: &Utf8Bytes, value: &RawValue) -> Self {
+        assert!(source.as_bytes().as_ptr_range().contains(&value.get().as_ptr()), "a value of another text");
+        Self::within(source, value.get())
+    }
+
+    /// The text that it is a part of.
+    pub fn source(&self) -> &Utf8Bytes {
+        &self.source
     }
 
     /// The value as it was written.

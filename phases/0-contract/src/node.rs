@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Config, Protocol, Stats};
+use crate::{Config, Health, Protocol, Stats};
 
 /// A running node, as its connections see it.
 pub struct Node {
@@ -10,6 +10,8 @@ pub struct Node {
     pub config: Config,
     /// Its counters.
     pub stats: Arc<Stats>,
+    /// What is wrong with what it depends on.
+    pub health: Health,
     /// Whom to tell of connections and their frames. It lists each connection for the admin routes first.
     pub protocol: Arc<dyn Protocol>,
 }

@@ -113,6 +113,23 @@ counters! {
         /// The socket went before it was Written.
         unavailable: counter,
     }
+    /// Records from Kafka, counted by the consumer; from phase 3 on.
+    ingest: Ingest {
+        /// Records in this node's partitions that are not committed yet, as of a second ago.
+        lag: gauge,
+        /// Records taken and not yet decided.
+        in_flight: gauge,
+        /// Records decided by being Written.
+        written: counter,
+        /// Records decided because nobody was there by that name.
+        not_connected: counter,
+        /// Records decided by being written to the dead-letter topic.
+        dead_lettered: counter,
+        /// Milliseconds that the oldest decision has waited for its commit; 0 if none waits.
+        commit_age_ms: gauge,
+        /// Partitions of this node that nothing is read from now.
+        paused_partitions: gauge,
+    }
 }
 
 struct Row {

@@ -30,21 +30,29 @@ struct Usage {
 }
 
 impl Capacity {
-    /// Takes room for `records`, whichever partition they go to.
+    /// Takes room for `records` in the partitions that they name; the others may go to any.
     ///
     /// # Errors
     ///
-    /// `Full`: if they all went to the fullest partition, it would drop others.
+    /// `Full`: some partition might drop others for them.
     pub fn take(&self, topic: &str, records: &[NewRecord]) -> Result<(), BrokerError> {
         let mut ledger = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let usage = ledger.entry(topic.to_owned()).or_default();
-        let needed: u64 = records.iter().map(size).sum();
-        let fullest = usage.written.values().max().copied().unwrap_or_default();
-        if fullest + usage.under_way + needed > PARTITION_BYTES {
-            let message = format!("the mock cluster keeps {PARTITION_BYTES} bytes a partition; {fullest} are taken");
+        let mut fuller = usage.written.clone();
+        let mut anywhere = usage.under_way;
+        for record in records {
+            match record.partition {
+                Some(partition) => *fuller.entry(partition).or_default() += size(record),
+                None => anywhere += size(record),
+            }
+        }
+        let fullest = fuller.values().max().copied().unwrap_or_default();
+        if fullest + anywhere > PARTITION_BYTES {
+            let taken = usage.written.values().max().copied().unwrap_or_default();
+            let message = format!("the mock cluster keeps {PARTITION_BYTES} bytes a partition; {taken} are taken");
             return Err(BrokerError::Full(message));
         }
-        usage.under_way += needed;
+        usage.under_way += records.iter().map(size).sum::<u64>();
         Ok(())
     }
 

@@ -7,12 +7,14 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::Observed;
+use crate::harness::broker::Broker;
 use crate::harness::failure::Failure;
 use crate::harness::node::Node;
 use crate::harness::process::Process;
 use crate::harness::proxy::Proxy;
 use crate::harness::rng::Rng;
 use crate::harness::story::Story;
+use crate::harness::topic::{Kafka, Topic};
 use crate::report::{Failed, NodeReport};
 
 /// How long a node may take to its ready line; a few milliseconds are usual.
@@ -26,13 +28,50 @@ pub struct World {
     binary: PathBuf,
     seed: u64,
     story: Story,
+    kafka: Option<Kafka>,
     nodes: Mutex<Vec<(String, Arc<Process>)>>,
 }
 
 impl World {
     /// A world without nodes; its story begins now.
     pub fn new(binary: &Path, seed: u64) -> Self {
-        Self { binary: binary.to_owned(), seed, story: Story::begin(), nodes: Mutex::default() }
+        Self { binary: binary.to_owned(), seed, story: Story::begin(), kafka: None, nodes: Mutex::default() }
+    }
+
+    /// The same with a Kafka broker, which other worlds share.
+    pub fn with_kafka(self, kafka: Option<&Kafka>) -> Self {
+        Self { kafka: kafka.cloned(), ..self }
+    }
+
+    /// The broker that is shared.
+    ///
+    /// # Errors
+    ///
+    /// A skip, if there is none.
+    pub fn broker(&self) -> Result<Broker, Failure> {
+        Ok(self.kafka()?.shared(&self.story))
+    }
+
+    /// A broker of this check's own, which may go away without harm to others.
+    ///
+    /// # Errors
+    ///
+    /// A skip, if it does not come up.
+    pub async fn own_broker(&self) -> Result<Broker, Failure> {
+        self.kafka()?.another(&self.story).await
+    }
+
+    /// A topic of this check's own, on the shared broker.
+    ///
+    /// # Errors
+    ///
+    /// A skip, if there is no broker, or it does not do it.
+    pub async fn topic(&self, partitions: u32) -> Result<Topic, Failure> {
+        Topic::new(&self.broker()?, partitions).await
+    }
+
+    fn kafka(&self) -> Result<&Kafka, Failure> {
+        self.kafka.as_ref().ok_or_else(|| Failure::skip("there is no Kafka broker for checks (package `broker`)"))
     }
 
     /// Where to record what no client records by itself.

@@ -19,8 +19,15 @@ use crate::{Check, Measure, Phase, Step};
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The phase.
-pub const PHASE: Phase =
-    Phase { number: 1, name: "socket", title: "Socket", steps: STEPS, checks: CHECKS, measures: MEASURES };
+pub const PHASE: Phase = Phase {
+    number: 1,
+    name: "socket",
+    title: "Socket",
+    kafka: false,
+    steps: STEPS,
+    checks: CHECKS,
+    measures: MEASURES,
+};
 
 const STEPS: &[Step] = &[
     Step { title: "the loop echoes what comes", file: "src/connection.rs" },

@@ -1,7 +1,10 @@
-//! What the tests against references share.
+//! What the tests against references share; each uses a part of it.
+#![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use checks::Phase;
 
 /// The binary that `ROUTER_REFERENCE_N` names, or the reference of phase `N`, built.
 pub fn reference(number: u8, name: &str) -> PathBuf {
@@ -9,11 +12,19 @@ pub fn reference(number: u8, name: &str) -> PathBuf {
     named.map_or_else(|| build(number, name), PathBuf::from)
 }
 
+/// The Kafka broker for checks, built, where the phase needs it.
+pub fn broker(phase: &Phase) -> Option<PathBuf> {
+    phase.kafka.then(|| built("../Cargo.toml", "broker", "broker"))
+}
+
 fn build(number: u8, name: &str) -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../solutions/Cargo.toml");
-    let package = format!("solution-{number}-{name}");
+    built("../solutions/Cargo.toml", &format!("solution-{number}-{name}"), &format!("solution-{number}"))
+}
+
+fn built(manifest: &str, package: &str, binary: &str) -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(manifest);
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", &package, "--manifest-path"])
+        .args(["build", "--quiet", "--package", package, "--manifest-path"])
         .arg(manifest)
         .status()
         .expect("cargo runs: it runs this test");
@@ -21,5 +32,5 @@ fn build(number: u8, name: &str) -> PathBuf {
     // The test's own binary is in TARGET/PROFILE/deps; the references are always built in the dev profile.
     let own = std::env::current_exe().expect("a test knows its own path");
     let target = own.ancestors().nth(3).expect("TARGET/PROFILE/deps/test");
-    target.join("debug").join(format!("solution-{number}"))
+    target.join("debug").join(binary)
 }

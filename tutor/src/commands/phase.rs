@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::answer;
 use crate::Ended;
+use crate::broker;
 use crate::cargo::{Build, Built, Outcome, likely_binary};
 use crate::cli::PhaseArgs;
 use crate::hints::Hints;
@@ -37,8 +38,9 @@ pub fn run(project: &Project, args: &PhaseArgs, json: bool) -> Result<Ended> {
             return Ok(Ended::Failed);
         }
     };
+    let broker = broker::program(project, phase)?;
     let began = Instant::now();
-    let options = Options { seed: args.seed, only: args.check.iter().cloned().collect(), all: false };
+    let options = Options { seed: args.seed, only: args.check.iter().cloned().collect(), all: false, broker };
     let reports = checks::run::run(phase, &Subject { binary }, &options, &mut |_| {});
     let passed_before = first_failure(&reports).is_some_and(|(report, _)| passed_last(project, phase, &report.check));
     let run = Run { phase, args, reports, passed_before, build_took, checks_took: began.elapsed() };

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{answer, phase};
 use crate::Ended;
+use crate::broker;
 use crate::cli::PhaseArgs;
 use crate::project::{self, Project};
 use crate::screen::verdict::first_failure;
@@ -25,7 +26,13 @@ pub fn run(project: &Project, args: &PhaseArgs, json: bool) -> Result<Ended> {
     let phase = project::phase(args.phase)?;
     phase::known_check(phase, args.check.as_deref())?;
     let subject = Subject { binary: phase::build(project, phase, args, json)?.binary()? };
-    let Repeated { tallies, first } = repeat(phase, &subject, args.check.as_deref(), args.seed, args.repeat);
+    let options = Options {
+        seed: args.seed,
+        only: args.check.iter().cloned().collect(),
+        all: true,
+        broker: broker::program(project, phase)?,
+    };
+    let Repeated { tallies, first } = repeat(phase, &subject, &options, args.repeat);
     let value = json!({ "phase": phase.number, "runs": args.repeat, "checks": tallies, "first": first });
     answer(json, &value, &screen(phase, &tallies, first.as_ref(), args, Paint::of_stdout()));
     Ok(Ended::passed(tallies.iter().all(|tally| tally.failures == 0)))
@@ -66,11 +73,11 @@ pub struct Tally {
     pub verdict: &'static str,
 }
 
-/// Runs the checks again and again, with the seeds from `seed` on.
-pub fn repeat(phase: &Phase, subject: &Subject, only: Option<&str>, seed: u64, runs: u32) -> Repeated {
+/// Runs the checks again and again, with the seed of `options` and those after it.
+pub fn repeat(phase: &Phase, subject: &Subject, options: &Options, runs: u32) -> Repeated {
     let (mut tallies, mut first) = (Vec::new(), None);
-    for seed in (seed..).take(runs as usize) {
-        let options = Options { seed, only: only.map(str::to_owned).into_iter().collect(), all: true };
+    for seed in (options.seed..).take(runs as usize) {
+        let options = Options { seed, ..options.clone() };
         let reports = checks::run::run(phase, subject, &options, &mut |_| {});
         reports.iter().for_each(|report| count(&mut tallies, report, seed));
         first = first.or_else(|| first_failure(&reports).map(|(report, _)| First { seed, report: report.clone() }));

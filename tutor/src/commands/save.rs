@@ -16,6 +16,7 @@ use checks::run::{Options, Subject, run as run_checks};
 use checks::{Outcome, Phase};
 
 use crate::Ended;
+use crate::broker;
 use crate::cargo::{Build, command};
 use crate::generator::Cut;
 use crate::project::{self, Project, folder_name};
@@ -50,11 +51,12 @@ pub fn run(project: &Project, args: &[String]) -> Result<Ended> {
     // What it depends on is compiled before the clock runs.
     slot.write_cut(Cut::After(0))?;
     build(&slot, phase)?;
+    let options = Options { broker: broker::program(project, phase)?, ..Options::default() };
     println!("milliseconds         wrapper   build   checks   verdict");
     let steps = u8::try_from(phase.steps.len())?;
     let climbing = (1..=steps).cycle().take(EDITS).map(|step| {
         slot.write_cut(Cut::After(step))?;
-        wait(project, &slot, phase, &format!("step {number}.{step} done"))
+        wait(project, &slot, phase, &options, &format!("step {number}.{step} done"))
     });
     summary("median, climbing", &climbing.collect::<Result<Vec<_>>>()?);
     slot.write_cut(Cut::Full)?;
@@ -63,14 +65,14 @@ pub fn run(project: &Project, args: &[String]) -> Result<Ended> {
     let finished = (0..EDITS).map(|edit| {
         let mut file = fs::OpenOptions::new().append(true).open(&source)?;
         writeln!(file, "pub fn edit_{edit}() -> usize {{ {edit} }}")?;
-        wait(project, &slot, phase, "all green")
+        wait(project, &slot, phase, &options, "all green")
     });
     summary("median, all green", &finished.collect::<Result<Vec<_>>>()?);
     Ok(Ended::Passed)
 }
 
 /// One save, built and checked; prints its parts.
-fn wait(project: &Project, slot: &Slot<'_>, phase: &'static Phase, edit: &str) -> Result<Wait> {
+fn wait(project: &Project, slot: &Slot<'_>, phase: &'static Phase, options: &Options, edit: &str) -> Result<Wait> {
     let began = Instant::now();
     let help = command(&project.root)
         .args(["run", "--quiet", "--package", "tutor", "--", "--help"])
@@ -81,7 +83,7 @@ fn wait(project: &Project, slot: &Slot<'_>, phase: &'static Phase, edit: &str) -
     let wrapper = began.elapsed();
     let (binary, build) = build(slot, phase)?;
     let began = Instant::now();
-    let reports = run_checks(phase, &Subject { binary }, &Options::default(), &mut |_| {});
+    let reports = run_checks(phase, &Subject { binary }, options, &mut |_| {});
     let wait = Wait { wrapper, build, checks: began.elapsed() };
     let failed = reports.iter().find(|report| matches!(report.outcome, Outcome::Failed(_)));
     print(edit, [wait.wrapper, wait.build, wait.checks, wait.whole()].map(|part| part.as_secs_f64() * 1e3));

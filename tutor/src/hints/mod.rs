@@ -15,6 +15,7 @@ use crate::project::folder_name;
 const SHEETS: &[(&str, &str)] = &[
     ("1-socket", include_str!("../../../tests/hints/1-socket.md")),
     ("2-registry", include_str!("../../../tests/hints/2-registry.md")),
+    ("3-ingest", include_str!("../../../tests/hints/3-ingest.md")),
 ];
 
 /// Hints by observation alone, for every phase.

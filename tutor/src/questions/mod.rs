@@ -15,6 +15,7 @@ use crate::project::folder_name;
 const QUESTIONS: &[(&str, &str)] = &[
     ("1-socket", include_str!("../../../tests/questions/1-socket.md")),
     ("2-registry", include_str!("../../../tests/questions/2-registry.md")),
+    ("3-ingest", include_str!("../../../tests/questions/3-ingest.md")),
 ];
 
 /// The phase's question.

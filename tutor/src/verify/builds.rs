@@ -13,6 +13,7 @@ use checks::run::{Options, Subject};
 
 use super::catalogue::{self, Mistake};
 use super::{Report, catalogue_of};
+use crate::broker;
 use crate::commands::repeat::repeat;
 use crate::generator::Cut;
 use crate::hints::{Fit, Hints};
@@ -34,6 +35,7 @@ pub fn run(
 ) -> Result<()> {
     let tasks: Vec<Task> = tasks(project, phase, repeat)?.into_iter().filter(|task| wanted(task.point())).collect();
     let slot = Slot::shared(project, phase)?;
+    let options = Options { seed: 1, broker: broker::program(project, phase)?, ..Options::default() };
     thread::scope(|scope| {
         let (built_tx, built_rx) = sync_channel(1);
         let (tasks, slot) = (&tasks, &slot);
@@ -43,15 +45,15 @@ pub fn run(
                 let _ = built_tx.send((task, task.build(slot)));
             }
         });
-        judge(phase, &built_rx, report);
+        judge(phase, &options, &built_rx, report);
     });
     Ok(())
 }
 
-fn judge(phase: &Phase, built: &Receiver<(&Task, Result<PathBuf>)>, report: &mut Report) {
+fn judge(phase: &Phase, options: &Options, built: &Receiver<(&Task, Result<PathBuf>)>, report: &mut Report) {
     for (task, binary) in built {
         let name = format!("{}: {}", folder_name(phase), task.name(phase));
-        report.note(task.point(), &name, binary.and_then(|binary| task.judge(phase, &Subject { binary })));
+        report.note(task.point(), &name, binary.and_then(|binary| task.judge(phase, &Subject { binary }, options)));
     }
 }
 
@@ -107,20 +109,20 @@ impl Task {
         }
     }
 
-    fn judge(&self, phase: &Phase, subject: &Subject) -> Result<()> {
+    fn judge(&self, phase: &Phase, subject: &Subject, options: &Options) -> Result<()> {
         match self {
-            Self::Stair(done) => stair(phase, subject, *done),
-            Self::Reference(runs) => reference(phase, subject, *runs),
-            Self::Matters(step) => matters(phase, subject, *step),
-            Self::Mistake(mistake) => caught(phase, subject, mistake),
+            Self::Stair(done) => stair(phase, subject, options, *done),
+            Self::Reference(runs) => reference(phase, subject, options, *runs),
+            Self::Matters(step) => matters(phase, subject, options, *step),
+            Self::Mistake(mistake) => caught(phase, subject, options, mistake),
         }
     }
 }
 
-fn stair(phase: &Phase, subject: &Subject, done: u8) -> Result<()> {
+fn stair(phase: &Phase, subject: &Subject, options: &Options, done: u8) -> Result<()> {
     let next = done + 1;
     let wanted = phase.checks.iter().find(|check| check.step == next).context("the next step has no check")?;
-    let reports = run_checks(phase, subject, false);
+    let reports = run_checks(phase, subject, options, false);
     let Some((report, _)) = first_failure(&reports) else {
         bail!("expected `{}` to fail, and everything passed", wanted.id)
     };
@@ -128,9 +130,9 @@ fn stair(phase: &Phase, subject: &Subject, done: u8) -> Result<()> {
     Ok(())
 }
 
-fn reference(phase: &Phase, subject: &Subject, runs: u32) -> Result<()> {
-    let failed: Vec<_> =
-        repeat(phase, subject, None, 1, runs).tallies.into_iter().filter(|tally| tally.failures > 0).collect();
+fn reference(phase: &Phase, subject: &Subject, options: &Options, runs: u32) -> Result<()> {
+    let repeated = repeat(phase, subject, &Options { all: true, ..options.clone() }, runs);
+    let failed: Vec<_> = repeated.tallies.into_iter().filter(|tally| tally.failures > 0).collect();
     let lines = failed
         .iter()
         .map(|tally| format!("{} failed {} of {runs} times, seeds {:?}", tally.check, tally.failures, tally.seeds));
@@ -139,9 +141,9 @@ fn reference(phase: &Phase, subject: &Subject, runs: u32) -> Result<()> {
     Ok(())
 }
 
-fn matters(phase: &Phase, subject: &Subject, step: u8) -> Result<()> {
+fn matters(phase: &Phase, subject: &Subject, options: &Options, step: u8) -> Result<()> {
     let name = format!("{}.{step}", phase.number);
-    let reports = run_checks(phase, subject, true);
+    let reports = run_checks(phase, subject, options, true);
     let failing: Vec<_> =
         reports.iter().filter(|report| first_failure(std::slice::from_ref(report)).is_some()).collect();
     let fails = failing.iter().any(|report| report.step == name);
@@ -150,8 +152,8 @@ fn matters(phase: &Phase, subject: &Subject, step: u8) -> Result<()> {
     Ok(())
 }
 
-fn caught(phase: &Phase, subject: &Subject, mistake: &Mistake) -> Result<()> {
-    let reports = run_checks(phase, subject, false);
+fn caught(phase: &Phase, subject: &Subject, options: &Options, mistake: &Mistake) -> Result<()> {
+    let reports = run_checks(phase, subject, options, false);
     let Some((report, failed)) = first_failure(&reports) else {
         bail!("expected `{}` to fail, and everything passed", mistake.check)
     };
@@ -164,8 +166,8 @@ fn caught(phase: &Phase, subject: &Subject, mistake: &Mistake) -> Result<()> {
     Ok(())
 }
 
-fn run_checks(phase: &Phase, subject: &Subject, all: bool) -> Vec<CheckReport> {
-    checks::run::run(phase, subject, &Options { seed: 1, only: Vec::new(), all }, &mut |_| {})
+fn run_checks(phase: &Phase, subject: &Subject, options: &Options, all: bool) -> Vec<CheckReport> {
+    checks::run::run(phase, subject, &Options { all, ..options.clone() }, &mut |_| {})
 }
 
 /// A failure in a few lines, for whoever writes the course.

@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use http_body_util::LengthLimitError;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -38,13 +38,17 @@ pub struct Admin {
     /// From phase 2 on.
     pub seams: Option<Seams>,
     pub ids: Arc<MessageIds>,
+    /// Where there is something to pause.
+    pub paused: Option<watch::Sender<bool>>,
 }
 
 /// Its routes. With a token, all but `/health` ask for it.
 pub fn routes(admin: Arc<Admin>) -> Router {
-    let health = health_route(admin.stop.clone());
+    let health = health_route(admin.stop.clone(), admin.node.clone());
     let users = if admin.seams.is_some() { users::routes() } else { Router::new() };
+    let ingest = if admin.paused.is_some() { ingest_routes() } else { Router::new() };
     users
+        .merge(ingest)
         .route("/sockets", get(list))
         .route("/sockets/{conn}", post(push))
         .route("/stats", get(stats))
@@ -96,6 +100,16 @@ impl Admin {
         self.node.stats.registry.users.set(users as u64);
         &self.node.stats
     }
+}
+
+fn ingest_routes() -> Router<Arc<Admin>> {
+    let set = |paused| {
+        post(async move |State(admin): State<Arc<Admin>>| {
+            admin.paused.as_ref().map(|sender| sender.send_replace(paused));
+            StatusCode::ACCEPTED
+        })
+    };
+    Router::new().route("/ingest/pause", set(true)).route("/ingest/resume", set(false))
 }
 
 async fn drain(State(admin): State<Arc<Admin>>) -> StatusCode {

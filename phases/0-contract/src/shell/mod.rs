@@ -15,4 +15,4 @@ mod stop;
 mod upgrade;
 mod users;
 
-pub use start::{Parts, Speaks, run};
+pub use start::{Parts, Speaks, run, run_with_ingest};

@@ -11,10 +11,11 @@ use serde_json::json;
 use super::error::ApiError;
 use super::stop::Stop;
 use super::upgrade::{Upgrades, upgrade};
+use crate::{Health, Node};
 
 /// Its routes.
 pub fn routes(upgrades: Arc<Upgrades>) -> Router {
-    let health = health_route(upgrades.stop.clone());
+    let health = health_route(upgrades.stop.clone(), upgrades.node.clone());
     Router::new()
         .route("/ws", get(upgrade))
         .with_state(upgrades)
@@ -24,8 +25,8 @@ pub fn routes(upgrades: Arc<Upgrades>) -> Router {
 }
 
 /// `GET /health`, which both listeners answer.
-pub fn health_route(stop: Stop) -> Router {
-    Router::new().route("/health", get(async move || health(&stop)))
+pub fn health_route(stop: Stop, node: Arc<Node>) -> Router {
+    Router::new().route("/health", get(async move || health(&stop, &node.health)))
 }
 
 /// Any other path.
@@ -38,9 +39,12 @@ pub async fn wrong_method() -> ApiError {
     ApiError::permanent(StatusCode::METHOD_NOT_ALLOWED, "unsupported", "this route has another method")
 }
 
-fn health(stop: &Stop) -> Response {
+/// What is wrong with something that other nodes depend on as well stays 200: it must not take every node out of the balancer.
+fn health(stop: &Stop, health: &Health) -> Response {
+    let reasons = health.reasons();
     match stop.reason() {
-        None => Json(json!({"status": "ok", "reasons": []})).into_response(),
+        None if reasons.is_empty() => Json(json!({"status": "ok", "reasons": []})).into_response(),
+        None => Json(json!({"status": "degraded", "reasons": reasons})).into_response(),
         Some(reason) => {
             let body = Json(json!({"status": "draining", "reasons": [reason]}));
             (StatusCode::SERVICE_UNAVAILABLE, body).into_response()

@@ -5,8 +5,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::admin::{self, Admin};
@@ -16,7 +20,7 @@ use super::upgrade::Upgrades;
 use super::{http, panics, public};
 use crate::authenticate::{Anybody, Authenticate, Jwt};
 use crate::gateway::{Gateway, Overdue, Seams};
-use crate::{CloseCode, Config, MessageIds, Node, Protocol, Serve, Stats};
+use crate::{CloseCode, Config, Health, Ingest, Intake, Kafka, MessageIds, Node, Protocol, Serve, Stats};
 
 /// The status for anything that is wrong before the node serves: flags, environment, addresses.
 const USAGE: u8 = 2;
@@ -39,9 +43,18 @@ pub enum Speaks {
 
 /// Runs a node until a signal stops it; `parts` is called once, with the flags. A phase's `main` is this and no more.
 pub fn run(parts: impl FnOnce(&Config) -> Parts) -> ExitCode {
+    start(parts, None)
+}
+
+/// As [`run`], with `ingest` beside the sockets where `--kafka` says from where.
+pub fn run_with_ingest(ingest: impl Ingest, parts: impl FnOnce(&Config) -> Parts) -> ExitCode {
+    start(parts, Some(Arc::new(ingest)))
+}
+
+fn start(parts: impl FnOnce(&Config) -> Parts, ingest: Option<Arc<dyn Ingest>>) -> ExitCode {
     panics::install();
-    let config = Config::parse();
-    if let Err(sentence) = config.check() {
+    let config = parse(ingest.is_some());
+    if let Err(sentence) = config.check().and_then(|()| kafka_has_a_reader(&config, ingest.is_some())) {
         eprintln!("error: {sentence}");
         return USAGE.into();
     }
@@ -54,7 +67,7 @@ pub fn run(parts: impl FnOnce(&Config) -> Parts) -> ExitCode {
     let started = tokio::runtime::Runtime::new()
         .map_err(|error| format!("cannot start the runtime: {error}"))
         .and_then(|runtime| {
-            let ended = runtime.block_on(serve_until_stopped(config, parts));
+            let ended = runtime.block_on(serve_until_stopped(config, parts, ingest));
             // A task that never yields would hold up an orderly shutdown of the runtime for ever.
             runtime.shutdown_background();
             ended
@@ -68,12 +81,26 @@ pub fn run(parts: impl FnOnce(&Config) -> Parts) -> ExitCode {
     }
 }
 
-async fn serve_until_stopped(config: Config, parts: Parts) -> Result<(), String> {
+fn parse(ingests: bool) -> Config {
+    let command = Config::command();
+    let command = if ingests { command } else { Kafka::hidden_in(command) };
+    Config::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
+fn kafka_has_a_reader(config: &Config, ingests: bool) -> Result<(), String> {
+    match &config.kafka.brokers {
+        Some(_) if !ingests => Err("--kafka: this node has nothing that reads from Kafka; leave it out".into()),
+        _ => Ok(()),
+    }
+}
+
+async fn serve_until_stopped(config: Config, parts: Parts, ingest: Option<Arc<dyn Ingest>>) -> Result<(), String> {
     let (listener, admin_listener) = (bind(config.listen).await?, bind(config.admin).await?);
     let signals = Signals::catch().map_err(|error| format!("cannot listen for signals: {error}"))?;
     println!("ready ws={} admin={}", bound(&listener), bound(&admin_listener));
-    let shell = Shell::new(config, parts);
-    shell.serve(listener, admin_listener);
+    let mut shell = Shell::new(config, parts);
+    let paused = ingest.and_then(|ingest| shell.start_ingest(&*ingest));
+    shell.serve(listener, admin_listener, paused);
     signals.first().await;
     shell.stop().await;
     Ok(())
@@ -101,6 +128,8 @@ struct Shell {
     stop: Stop,
     requests: TaskTracker,
     connections: TaskTracker,
+    ingest: Option<JoinHandle<()>>,
+    stop_ingest: CancellationToken,
 }
 
 impl Shell {
@@ -111,12 +140,32 @@ impl Shell {
             Speaks::Gateway(seams) => (gateway(&config, &stats, &ids, seams.clone()), Some(seams)),
         };
         let protocol = Arc::new(Listed { sockets: sockets.clone(), inner });
-        let node = Arc::new(Node { config, stats, protocol });
-        let (requests, connections) = (TaskTracker::new(), TaskTracker::new());
-        Self { node, serve: parts.serve, seams, ids, sockets, stop: Stop::default(), requests, connections }
+        let node = Arc::new(Node { config, stats, health: Health::default(), protocol });
+        Self {
+            node,
+            serve: parts.serve,
+            seams,
+            ids,
+            sockets,
+            stop: Stop::default(),
+            requests: TaskTracker::new(),
+            connections: TaskTracker::new(),
+            ingest: None,
+            stop_ingest: CancellationToken::new(),
+        }
     }
 
-    fn serve(&self, listener: TcpListener, admin_listener: TcpListener) {
+    /// Where `--kafka` and the seams say from where and to where; gives what pauses it.
+    fn start_ingest(&mut self, ingest: &dyn Ingest) -> Option<watch::Sender<bool>> {
+        self.node.config.kafka.brokers.as_ref()?;
+        let deliver = self.seams.as_ref()?.deliver.clone();
+        let (paused_tx, paused) = watch::channel(self.node.config.kafka.ingest_paused);
+        let intake = Intake { node: self.node.clone(), deliver, paused, stop: self.stop_ingest.clone() };
+        self.ingest = Some(tokio::spawn(ingest.run(intake)));
+        Some(paused_tx)
+    }
+
+    fn serve(&self, listener: TcpListener, admin_listener: TcpListener, paused: Option<watch::Sender<bool>>) {
         let upgrades = Upgrades {
             node: self.node.clone(),
             serve: self.serve.clone(),
@@ -130,6 +179,7 @@ impl Shell {
             stop: self.stop.clone(),
             seams: self.seams.clone(),
             ids: self.ids.clone(),
+            paused,
         };
         for (listener, routes) in
             [(listener, public::routes(Arc::new(upgrades))), (admin_listener, admin::routes(Arc::new(admin)))]
@@ -145,12 +195,19 @@ impl Shell {
     /// Takes no new connections, lets the open ones say goodbye, and cuts off what is left at the drain deadline.
     async fn stop(self) {
         tracing::info!("stopping");
+        let deadline = Instant::now() + self.node.config.drain;
         self.stop.stop();
+        self.stop_ingest.cancel();
+        if let Some(ingest) = self.ingest
+            && timeout_at(deadline, ingest).await.is_err()
+        {
+            tracing::warn!("what reads from Kafka has not finished by the drain deadline");
+        }
         self.sockets.close_all(CloseCode::Away);
         self.requests.close();
         self.connections.close();
         let all_gone = async { tokio::join!(self.connections.wait(), self.requests.wait()) };
-        if tokio::time::timeout(self.node.config.drain, all_gone).await.is_err() {
+        if timeout_at(deadline, all_gone).await.is_err() {
             tracing::warn!(connections = self.connections.len(), "cut off at the drain deadline");
         }
     }

@@ -1,0 +1,94 @@
+//! How far the group knows that records are decided.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::KafkaResult;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::client;
+use crate::consumer::Reader;
+use crate::ledger::Ledger;
+
+/// Partitions, each with the offset from which another would have to begin.
+type Positions = Vec<(i32, i64)>;
+
+/// What is committed, and what is about to be. One commit is under way at a time, so none can overtake another.
+#[derive(Debug, Default)]
+pub(crate) struct Commits {
+    done: BTreeMap<i32, i64>,
+    under_way: Option<JoinHandle<KafkaResult<Positions>>>,
+    waiting_since: Option<Instant>,
+}
+
+impl Commits {
+    /// Something was decided that the group does not know of.
+    pub fn note_decision(&mut self) {
+        self.waiting_since.get_or_insert_with(Instant::now);
+    }
+
+    /// What is committed of these partitions is another node's business from now on.
+    pub fn forget(&mut self, partitions: &BTreeSet<i32>) {
+        self.done.retain(|partition, _| !partitions.contains(partition));
+    }
+
+    /// How long the oldest decision has waited.
+    pub fn age(&self) -> Duration {
+        self.waiting_since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Whether one has not ended yet.
+    pub fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// Resolves when the commit that is under way has ended, and says whether it did what it should. Cancel-safe.
+    pub async fn ended(&mut self) -> bool {
+        let Some(under_way) = &mut self.under_way else { return std::future::pending().await };
+        let ended = under_way.await;
+        self.under_way = None;
+        match ended {
+            Ok(Ok(positions)) => {
+                self.done.extend(positions);
+                return true;
+            }
+            // The next one tries again; where the broker is away, that is told elsewhere.
+            Ok(Err(error)) => tracing::debug!(%error, "a commit failed"),
+            Err(error) => tracing::error!(%error, "a commit panicked"),
+        }
+        false
+    }
+}
+
+impl Reader<'_> {
+    // ANCHOR: commit
+    /// Begins to commit what is decided and not committed, unless a commit is under way.
+    pub fn commit(&mut self) {
+        // ANCHOR: step-3-3-commit
+        // BEFORE 3.3: ask each partition's ledger for its position, and `begin_commit` those that are new
+        //| let _ = Self::begin_commit;
+        if self.commits.is_under_way() {
+            return;
+        }
+        let position = |(partition, ledger): (&i32, &Ledger)| Some((*partition, ledger.position()?));
+        let is_new = |(partition, position): &(i32, i64)| self.commits.done.get(partition) != Some(position);
+        let positions: Positions = self.ledgers.iter().filter_map(position).filter(is_new).collect();
+        if !positions.is_empty() {
+            self.begin_commit(positions);
+        }
+        // ANCHOR_END: step-3-3-commit
+    }
+    // ANCHOR_END: commit
+
+    /// Commits these positions, on a thread that may wait for the broker. What fails is new the next time, too.
+    fn begin_commit(&mut self, positions: Positions) {
+        self.commits.waiting_since = None;
+        let (consumer, topic) = (self.consumer.clone(), self.intake.node.config.kafka.topic);
+        self.commits.under_way = Some(tokio::task::spawn_blocking(move || {
+            consumer.commit(&client::positions(topic.as_str(), &positions)?, CommitMode::Sync)?;
+            Ok(positions)
+        }));
+    }
+}

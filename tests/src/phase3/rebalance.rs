@@ -1,0 +1,160 @@
+//! Step 3.6: settle before letting go.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::scene::{JOIN, ROOM_FOR_TWO, deaf_bob, node, node_called, stuck, too_much_for_bob};
+use crate::Observed;
+use crate::harness::broker::NewRecord;
+use crate::harness::topic::record_for;
+use crate::harness::{Client, Failure, PATIENCE, Peer, RawClient, Seen, World, ensure, eventually};
+
+/// Nothing is committed but by what the check is about.
+const NEVER: [&str; 2] = ["--commit-interval", "1h"];
+/// A node that is in the group already has so long, less a second, to hear that another joins.
+const UNHURRIED: [&str; 2] = ["--kafka-session-timeout", "1900ms"];
+const PARTITIONS: usize = 4;
+/// Before the second node joins.
+const FIRST: usize = 40;
+
+pub async fn stop(world: &World) -> Result<(), Failure> {
+    let topic = world.topic(1).await?;
+    let first = node(world, &topic, &[NEVER, ROOM_FOR_TWO].concat()).await?;
+    let (mut deaf, conn) = deaf_bob(&first).await?;
+    topic.produce_many(&too_much_for_bob()).await?;
+    stuck(&first, &conn).await?;
+    first.terminate();
+    deaf.record_sent("(begins to read)");
+    let last = read_to_close(&mut deaf).await?;
+    first.exits(Duration::from_secs(3)).await?;
+    let second = node(world, &topic, &["--ingest-paused"]).await?;
+    let (mut bob, _) = second.user("bob").await?;
+    second.admin().post("/ingest/resume", "").await?.expect(202, None)?;
+    expect_rest(&mut bob, last + 1..=last + 1).await
+}
+
+/// Reads what is queued for a client, up to the Close; gives the number of the last message.
+async fn read_to_close(client: &mut RawClient) -> Result<usize, Failure> {
+    let mut last = None;
+    loop {
+        match timeout(JOIN, client.next()).await {
+            Ok(Seen::Text(text)) => last = number(&text).or(last),
+            Ok(Seen::Ping(_)) => {}
+            Ok(Seen::Close(_)) => break,
+            Ok(other) => {
+                client.record_seen(other.to_string());
+                return Err(Failure::new(other.instead_of_message(), "what is queued, then Close 1001"));
+            }
+            Err(_) => return Err(Failure::new(Observed::NothingArrived, "what is queued, then Close 1001")),
+        }
+    }
+    client.record_seen(format!("messages up to {last:?}, then Close"));
+    last.ok_or_else(|| Failure::new(Observed::QueuedFramesLost, "what is queued, then Close 1001"))
+}
+
+/// Reads large messages, numbered on without a gap, up to the last of them; the first number is in `first`.
+///
+/// # Errors
+///
+/// `RecordRepeated` or `RecordLost` if it begins elsewhere; `RecordLost` or `OutOfOrder` if it does not go on.
+pub async fn expect_rest(client: &mut Client, first: RangeInclusive<usize>) -> Result<(), Failure> {
+    let records = too_much_for_bob().len();
+    let mut before = None;
+    while before != Some(records - 1) {
+        let patience = if before.is_none() { JOIN } else { PATIENCE };
+        let seen = timeout(patience, client.next()).await;
+        let Ok(Seen::Text(text)) = &seen else {
+            client.record_seen(seen.map_or_else(|_| "(nothing more)".to_owned(), |seen| seen.to_string()));
+            return Err(Failure::new(Observed::RecordLost, format!("the messages behind {before:?}")));
+        };
+        let number = number(text).ok_or_else(|| Failure::new(Observed::WrongPayload, "a numbered message"))?;
+        match before {
+            None => {
+                client.record_seen(format!("message {number}"));
+                let expected = format!("message {} or an earlier one", first.end());
+                ensure(number >= *first.start(), Observed::RecordRepeated, format!("message {}", first.start()))?;
+                ensure(number <= *first.end(), Observed::RecordLost, expected)?;
+            }
+            Some(before) if number != before + 1 => {
+                client.record_seen(format!("message {number} behind {before}"));
+                let observed = if number <= before { Observed::OutOfOrder } else { Observed::RecordLost };
+                return Err(Failure::new(observed, format!("message {}", before + 1)));
+            }
+            Some(_) => {}
+        }
+        before = Some(number);
+    }
+    client.record_seen(format!("all messages up to {}", records - 1));
+    Ok(())
+}
+
+/// The number that a payload begins with.
+fn number(text: &str) -> Option<usize> {
+    let (_, payload) = text.rsplit_once(r#""payload":"#)?;
+    payload.trim_start_matches('"').split([' ', '}']).next()?.parse().ok()
+}
+
+pub async fn join(world: &World) -> Result<(), Failure> {
+    let topic = world.topic(PARTITIONS as u32).await?;
+    let n1 = node_called(world, "n1", &topic, &[NEVER, UNHURRIED].concat()).await?;
+    let (mut a1, _) = n1.user("alice#1").await?;
+    topic.produce_many(&spread(0, FIRST)).await?;
+    let mut first = BTreeSet::new();
+    while first.len() < FIRST {
+        first.insert(next_number(&mut a1, JOIN).await?.ok_or_else(|| lost("all of them on n1"))?);
+    }
+    a1.record_seen(format!("{FIRST} messages"));
+    // Paused, so that what it has is known before anything is read.
+    let n2 = node_called(world, "n2", &topic, &[&NEVER[..], &UNHURRIED, &["--ingest-paused"]].concat()).await?;
+    let (mut a2, _) = n2.user("alice#2").await?;
+    let joined = || async {
+        let own = n2.admin().counter("ingest.paused_partitions").await?;
+        ensure(own > 0, Observed::TookTooLong, "n2 has partitions")
+    };
+    // Two rebalances: one that asks for what is to move, and one that moves it.
+    eventually(2 * JOIN, joined).await?;
+    n2.admin().record_seen("(has partitions)");
+    n2.admin().post("/ingest/resume", "").await?.expect(202, None)?;
+    topic.produce_many(&spread(FIRST, PARTITIONS)).await?;
+    let mut second = BTreeSet::new();
+    while second.len() < PARTITIONS {
+        let (client, next) = tokio::select! {
+            next = next_number(&mut a1, JOIN) => (1, next?),
+            next = next_number(&mut a2, JOIN) => (2, next?),
+        };
+        let number = next.ok_or_else(|| lost("one from each partition"))?;
+        if number < FIRST || !second.insert(number) {
+            world.story().record(&format!("n{client}"), &format!("alice#{client}"), format!("message {number}, again"));
+            return Err(Failure::new(Observed::RecordRepeated, "only what is new"));
+        }
+    }
+    Ok(())
+}
+
+fn lost(expected: &str) -> Failure {
+    Failure::new(Observed::RecordLost, expected)
+}
+
+/// Records for alice, in all partitions in turn, whose payloads are numbers.
+fn spread(first: usize, count: usize) -> Vec<NewRecord> {
+    let record = |number: usize| record_for("alice", &number.to_string()).to_partition((number % PARTITIONS) as i32);
+    (first..first + count).map(record).collect()
+}
+
+/// The number in the next message, or `None` when nothing comes. Cancel safe.
+async fn next_number(client: &mut Client, within: Duration) -> Result<Option<usize>, Failure> {
+    loop {
+        match timeout(within, client.next()).await {
+            Ok(Seen::Ping(_)) => {}
+            Ok(Seen::Text(text)) => return Ok(number(&text)),
+            Ok(other) => {
+                client.record_seen(other.to_string());
+                return Err(Failure::new(other.instead_of_message(), "a message"));
+            }
+            Err(_) => return Ok(None),
+        }
+    }
+}
