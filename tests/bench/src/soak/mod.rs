@@ -6,6 +6,7 @@ mod judge;
 mod reader;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ const USERS: usize = 200;
 const PARTITIONS: u32 = 8;
 /// How many users register at the same time.
 const AT_A_TIME: usize = 32;
+/// So short that whoever commits what is not Written yet is found out: a kill finds many records between the two.
+const COMMIT_INTERVAL: &str = "5ms";
 /// When no record has come for so long, none will. A node rejoins its group within the session timeout.
 const STALLED: Duration = Duration::from_secs(30);
 /// Sockets of a dead process end at once, and a node that stops has said goodbye by then.
@@ -121,16 +124,17 @@ impl Soak {
             ["--kafka-topic", &topic],
             ["--kafka-group", &topic],
             ["--kafka-session-timeout", session],
+            ["--commit-interval", COMMIT_INTERVAL],
         ];
         let flags = flags.iter().flatten().chain(&["--ingest-paused"]).map(|flag| (*flag).to_owned()).collect();
         Ok(Self { flags, topic: topic.into(), progress: Arc::new(Progress::new(USERS)), broker })
     }
 
-    /// Writes in a task of its own, half a slot ahead: so much waits for each new life.
+    /// Writes in a task of its own, a slot ahead: so much waits for each new life, and half of the kills come before it is read.
     fn write(&self, options: &Options, slot: usize) -> JoinHandle<Result<Vec<Written>>> {
         let (topic, rng) = (self.topic.to_string(), Rng::new(!options.seed));
-        let lead = slot as u64 / 2;
-        tokio::spawn(writer::write(self.broker.clone(), topic, rng, options.records, lead, self.progress.watch()))
+        let progress = self.progress.watch();
+        tokio::spawn(writer::write(self.broker.clone(), topic, rng, options.records, slot as u64, progress))
     }
 
     /// All lives of the node. Each but the last is cut short in its own slot of the records.
@@ -142,7 +146,7 @@ impl Soak {
     ) -> Result<(Vec<Written>, Vec<Life>)> {
         let (mut rng, mut lives) = (Rng::new(options.seed), Vec::new());
         for kill in 0..options.kills {
-            eprint!("\rlife {} of {}", kill + 1, options.kills + 1);
+            eprintln!("life {} of {}", kill + 1, options.kills + 1);
             let until = (kill * slot + 1 + rng.below(slot)) as u64;
             let (node, readings) = self.start(options, &mut lives).await?;
             let mut progress = self.progress.watch();
@@ -152,7 +156,7 @@ impl Soak {
             drop(node);
             lives.push(Life { readings: collect(readings).await?, ..Life::default() });
         }
-        eprintln!("\rlife {0} of {0}", options.kills + 1);
+        eprintln!("life {0} of {0}", options.kills + 1);
         let (node, readings) = self.start(options, &mut lives).await?;
         let written = writing.await??;
         let all = || async { self.all_committed().await };
@@ -222,6 +226,6 @@ async fn collect(mut readings: JoinSet<Result<(usize, Reading)>>) -> Result<Vec<
     timeout(ENDED_WITHIN, all).await.context("connections outlive the node")?
 }
 
-fn offsets(group: &[Group]) -> std::collections::BTreeMap<i32, i64> {
+fn offsets(group: &[Group]) -> BTreeMap<i32, i64> {
     group.iter().filter_map(|own| Some((own.partition, own.committed?))).collect()
 }
