@@ -13,7 +13,7 @@ use crate::generator::folder::write_if_changed;
 use crate::project::Project;
 
 /// The package, and its binary.
-const NAME: &str = "broker";
+pub const NAME: &str = "broker";
 
 /// The program, built if need be; says so where that takes minutes, with cargo's own progress.
 ///

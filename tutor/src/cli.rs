@@ -48,6 +48,8 @@ pub enum Command {
     Kafka(KafkaArgs),
     /// Measure the reference in release mode, by the benchmark of this name; or `save`: the wait for a verdict.
     Bench(BenchArgs),
+    /// Kill the reference of a phase that reads from Kafka, again and again, in the middle of a stream: nothing is lost.
+    Soak(SoakArgs),
     /// For contributors: let clients that no one here wrote talk to the references.
     Clients(ClientsArgs),
     /// For contributors: prove that the course teaches.
@@ -191,6 +193,16 @@ pub enum KafkaAction {
 pub struct BenchArgs {
     /// The benchmark's name, and whatever else it takes.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<String>,
+}
+
+/// Arguments of `soak`.
+#[derive(Debug, clap::Args)]
+pub struct SoakArgs {
+    /// The phase's number.
+    pub phase: u8,
+    /// `--seed`, `--records`, `--kills`, and `--mock` or `--kafka HOST:PORT` instead of Apache Kafka.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub args: Vec<String>,
 }
 

@@ -72,7 +72,8 @@ impl Gate<'_> {
         let given = ["clippy", "-p", "contract", "-p", "checks", "-p", "tutor", "-p", "bench", "-p", "broker"];
         let ours = [&given[..], &strict].concat();
         let references = [&["clippy", "--workspace"], &strict[..]].concat();
-        let tests = ["test", "-p", "contract", "-p", "checks", "-p", "tutor", "-p", "broker", "--no-fail-fast"];
+        let tests =
+            ["test", "-p", "contract", "-p", "checks", "-p", "tutor", "-p", "bench", "-p", "broker", "--no-fail-fast"];
         let tutor = env::current_exe().context("cannot tell where the tutor is")?;
         let tutor = |command: &str| {
             let mut tutor = Command::new(&tutor);
