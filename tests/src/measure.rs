@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
-use crate::harness::{Kafka, Peer, RawClient, Seen};
+use crate::harness::{Brokers, Kafka, Peer, RawClient, Seen};
 use crate::median::median;
 use crate::run::{raise_file_limit, runtime, start_kafka};
 use crate::{Failure, Observed, World};
@@ -95,8 +95,7 @@ pub struct NotMeasured {
 }
 
 /// Takes all `measures` of all `subjects`, `rounds` times, blocking; gives the figures, by measure and then by subject. The subjects
-/// take turns within each round, so that what else the machine does meets all of them. `broker` is the program `broker`, where nodes
-/// read from Kafka. No node is left when it returns.
+/// take turns within each round, so that what else the machine does meets all of them. `brokers` are for nodes that read from Kafka. No node is left when it returns.
 ///
 /// # Errors
 ///
@@ -109,17 +108,17 @@ pub fn run<const N: usize>(
     measures: &'static [Measure],
     subjects: [&Path; N],
     rounds: u32,
-    broker: Option<&Path>,
+    brokers: Option<&Brokers>,
 ) -> Result<Vec<[Figures; N]>, NotMeasured> {
     assert!(rounds > 0, "no rounds have no figures");
     raise_file_limit();
     let mut figures: Vec<[Vec<f64>; N]> = measures.iter().map(|_| [(); N].map(|()| Vec::new())).collect();
     runtime().block_on(async {
-        let kafka = start_kafka(broker).await;
+        let kafka = start_kafka(brokers).await;
         for round in 0..rounds {
             for (measure, figures) in measures.iter().zip(&mut figures) {
                 for (subject, figures) in figures.iter_mut().enumerate() {
-                    let figure = take(measure, subjects[subject], u64::from(round), kafka.as_ref()).await;
+                    let figure = take(measure, subjects[subject], u64::from(round), kafka.clone()).await;
                     figures.push(figure.map_err(|failure| NotMeasured { subject, measure, failure })?);
                 }
             }
@@ -130,7 +129,7 @@ pub fn run<const N: usize>(
     Ok(figures.into_iter().map(|subjects| subjects.map(of_all)).collect())
 }
 
-async fn take(measure: &Measure, binary: &Path, seed: u64, kafka: Option<&Kafka>) -> Result<f64, Failure> {
+async fn take(measure: &Measure, binary: &Path, seed: u64, kafka: Result<Kafka, Failure>) -> Result<f64, Failure> {
     let world = World::new(binary, seed).with_kafka(kafka);
     let late = Failure::new(Observed::TookTooLong, format!("a figure within {} s", LIMIT.as_secs()));
     let figure = timeout(LIMIT, (measure.run)(&world)).await.unwrap_or(Err(late));

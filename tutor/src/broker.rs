@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use checks::Phase;
+use checks::harness::Brokers;
 use serde::{Deserialize, Serialize};
 
 use crate::cargo::{Build, likely_binary};
+use crate::cli::Which;
 use crate::generator::folder::write_if_changed;
 use crate::project::Project;
 
@@ -29,13 +31,13 @@ pub fn build(project: &Project) -> Result<PathBuf> {
     Build { workspace, package, binary, release: false, loud, colour: false }.run()?.binary().context("the broker")
 }
 
-/// The program, built if need be, for a phase that reads from Kafka.
+/// What the checks of a phase share that reads from Kafka: the program, built if need be, and which broker it is to be.
 ///
 /// # Errors
 ///
 /// It does not build.
-pub fn program(project: &Project, phase: &Phase) -> Result<Option<PathBuf>> {
-    phase.kafka.then(|| build(project)).transpose()
+pub fn brokers(project: &Project, phase: &Phase, which: &Which) -> Result<Option<Brokers>> {
+    phase.kafka.then(|| Ok(Brokers { program: build(project)?, shared: which.arguments(project) })).transpose()
 }
 
 /// The broker that `kafka` started last: `.tutor/kafka.json`.

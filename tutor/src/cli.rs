@@ -3,7 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anyhow::{Result, anyhow};
+use checks::{CheckReport, Outcome};
 use clap::{Parser, Subcommand};
+
+use crate::project::Project;
 
 /// Rebuild a distributed WebSocket router, one step at a time.
 ///
@@ -92,6 +96,45 @@ pub struct PhaseArgs {
     /// Say how long building and checking took.
     #[arg(long)]
     pub timings: bool,
+    /// For a phase that reads from Kafka.
+    #[command(flatten)]
+    pub which: Which,
+}
+
+/// Which broker; without any of these, librdkafka's mock cluster.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Which {
+    /// Run Apache Kafka: needs Java 17 and, the first time, Maven.
+    #[arg(long)]
+    pub real: bool,
+    /// Use a broker that exists.
+    #[arg(long, value_name = "HOST:PORT", env = "KAFKA_BROKERS", conflicts_with = "real")]
+    pub kafka: Option<String>,
+}
+
+impl Which {
+    /// What the program `broker` is told.
+    pub fn arguments(&self, project: &Project) -> Vec<String> {
+        let cache = || project.root.join("target/tools").display().to_string();
+        match &self.kafka {
+            Some(kafka) => vec!["--kafka".into(), kafka.clone()],
+            None if self.real => vec!["--real".into(), "--cache".into(), cache()],
+            None => Vec::new(),
+        }
+    }
+
+    /// A broker that was asked for by name is not replaced by none.
+    ///
+    /// # Errors
+    ///
+    /// Why a check was skipped.
+    pub fn was_there(&self, reports: &[CheckReport]) -> Result<()> {
+        let skipped = reports.iter().find_map(|report| match &report.outcome {
+            Outcome::Skipped { why } if self.real || self.kafka.is_some() => Some(why),
+            _ => None,
+        });
+        skipped.map_or(Ok(()), |why| Err(anyhow!("{why}")))
+    }
 }
 
 /// Arguments of `compare`.
@@ -144,12 +187,9 @@ pub struct ChatArgs {
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct KafkaArgs {
-    /// Run Apache Kafka instead of librdkafka's mock cluster: needs Java 17 and, the first time, Maven.
-    #[arg(long)]
-    pub real: bool,
-    /// Use a broker that exists.
-    #[arg(long, value_name = "HOST:PORT", env = "KAFKA_BROKERS", conflicts_with = "real")]
-    pub kafka: Option<String>,
+    /// Which broker.
+    #[command(flatten)]
+    pub which: Which,
     /// The broker's port; 0 lets the system choose.
     #[arg(long, value_name = "PORT", default_value_t = 9092)]
     pub port: u16,

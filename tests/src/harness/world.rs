@@ -17,6 +17,8 @@ use crate::harness::story::Story;
 use crate::harness::topic::{Kafka, Topic};
 use crate::report::{Failed, NodeReport};
 
+/// Why a check is skipped that needs Kafka where nobody gave any.
+pub const NO_KAFKA: &str = "there is no Kafka broker for checks";
 /// How long a node may take to its ready line; a few milliseconds are usual.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 /// After a failure: how long to wait for a process that is about to end, so that a crash is told as what it is.
@@ -28,19 +30,25 @@ pub struct World {
     binary: PathBuf,
     seed: u64,
     story: Story,
-    kafka: Option<Kafka>,
+    kafka: Result<Kafka, Failure>,
     nodes: Mutex<Vec<(String, Arc<Process>)>>,
 }
 
 impl World {
     /// A world without nodes; its story begins now.
     pub fn new(binary: &Path, seed: u64) -> Self {
-        Self { binary: binary.to_owned(), seed, story: Story::begin(), kafka: None, nodes: Mutex::default() }
+        Self {
+            binary: binary.to_owned(),
+            seed,
+            story: Story::begin(),
+            kafka: Err(Failure::skip(NO_KAFKA)),
+            nodes: Mutex::default(),
+        }
     }
 
-    /// The same with a Kafka broker, which other worlds share.
-    pub fn with_kafka(self, kafka: Option<&Kafka>) -> Self {
-        Self { kafka: kafka.cloned(), ..self }
+    /// The same with a Kafka broker, which other worlds share, or with the reason why there is none.
+    pub fn with_kafka(self, kafka: Result<Kafka, Failure>) -> Self {
+        Self { kafka, ..self }
     }
 
     /// The broker that is shared.
@@ -71,7 +79,7 @@ impl World {
     }
 
     fn kafka(&self) -> Result<&Kafka, Failure> {
-        self.kafka.as_ref().ok_or_else(|| Failure::skip("there is no Kafka broker for checks (package `broker`)"))
+        self.kafka.as_ref().map_err(Clone::clone)
     }
 
     /// Where to record what no client records by itself.

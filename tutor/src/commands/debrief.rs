@@ -11,6 +11,7 @@ use super::{answer, phase};
 use crate::Ended;
 use crate::broker;
 use crate::cli::DebriefArgs;
+use crate::cli::Which;
 use crate::progress::Progress;
 use crate::project::{self, Project};
 use crate::screen::{Paint, WIDTH, columns, prose, wrap};
@@ -37,8 +38,12 @@ pub fn run(project: &Project, args: &DebriefArgs, json: bool) -> Result<Ended> {
         phase::build_code(project, phase, code, json)?.binary()
     };
     let (yours, reference) = (build(false)?, build(true)?);
-    let figures =
-        measure::run(phase.measures, [&yours, &reference], ROUNDS, broker::program(project, phase)?.as_deref());
+    let figures = measure::run(
+        phase.measures,
+        [&yours, &reference],
+        ROUNDS,
+        broker::brokers(project, phase, &Which::default())?.as_ref(),
+    );
     let figures = figures.map_err(|failed| no_figure(phase, failed))?;
     let rows: Vec<_> =
         phase.measures.iter().zip(figures).map(|(measure, figures)| Row::new(measure, figures)).collect();

@@ -30,7 +30,7 @@ pub fn run(project: &Project, args: &PhaseArgs, json: bool) -> Result<Ended> {
         seed: args.seed,
         only: args.check.iter().cloned().collect(),
         all: true,
-        broker: broker::program(project, phase)?,
+        brokers: broker::brokers(project, phase, &args.which)?,
     };
     let Repeated { tallies, first } = repeat(phase, &subject, &options, args.repeat);
     let value = json!({ "phase": phase.number, "runs": args.repeat, "checks": tallies, "first": first });

@@ -14,6 +14,7 @@ use checks::run::{Options, Subject};
 use super::catalogue::{self, Mistake};
 use super::{Report, catalogue_of};
 use crate::broker;
+use crate::cli::Which;
 use crate::commands::repeat::repeat;
 use crate::generator::Cut;
 use crate::hints::{Fit, Hints};
@@ -35,7 +36,8 @@ pub fn run(
 ) -> Result<()> {
     let tasks: Vec<Task> = tasks(project, phase, repeat)?.into_iter().filter(|task| wanted(task.point())).collect();
     let slot = Slot::shared(project, phase)?;
-    let options = Options { seed: 1, broker: broker::program(project, phase)?, ..Options::default() };
+    let options =
+        Options { seed: 1, brokers: broker::brokers(project, phase, &Which::default())?, ..Options::default() };
     thread::scope(|scope| {
         let (built_tx, built_rx) = sync_channel(1);
         let (tasks, slot) = (&tasks, &slot);
