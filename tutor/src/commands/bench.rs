@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use checks::{PHASES, Phase};
+use checks::Phase;
 
 use super::save;
 use crate::cargo::{Build, Outcome};
@@ -12,10 +12,10 @@ use crate::cli::SoakArgs;
 use crate::project::{Project, folder_name, phase};
 use crate::{Ended, broker};
 
-/// The benchmark that reads from Kafka.
-const KAFKA: &str = "kafka";
+/// Whose reference each benchmark measures: the first phase that does what it asks for.
+const SUBJECTS: [(&str, u8); 5] = [("idle", 1), ("echo", 1), ("route", 2), ("crowd", 2), ("kafka", 3)];
 
-/// Runs a benchmark against the newest phase's reference, unless its arguments name a `--bin` themselves.
+/// Runs a benchmark against the reference of its phase, unless its arguments name a `--bin` themselves.
 ///
 /// # Errors
 ///
@@ -25,8 +25,10 @@ pub fn run(project: &Project, args: &[String]) -> Result<Ended> {
     if let Some(("save", args)) = args.split_first().map(|(name, args)| (name.as_str(), args)) {
         return save::run(project, args);
     }
-    let phase = PHASES.last().context("there is no phase yet")?;
-    measure(project, phase, args, args.first().is_some_and(|name| name == KAFKA))
+    let subject = SUBJECTS.iter().find(|(name, _)| args.first().is_some_and(|arg| arg == name));
+    // What it does not know, such as `--help`, the benchmark itself answers.
+    let phase = phase(subject.map_or(1, |(_, phase)| *phase))?;
+    measure(project, phase, args)
 }
 
 /// Kills the reference of a phase again and again while records stream through it.
@@ -38,10 +40,10 @@ pub fn soak(project: &Project, args: &SoakArgs) -> Result<Ended> {
     let phase = phase(args.phase)?;
     ensure!(phase.kafka, "phase {} does not read from Kafka, so there is nothing to soak it in", phase.number);
     let args: Vec<String> = [String::from("soak")].into_iter().chain(args.args.iter().cloned()).collect();
-    measure(project, phase, &args, true)
+    measure(project, phase, &args)
 }
 
-fn measure(project: &Project, phase: &Phase, args: &[String], kafka: bool) -> Result<Ended> {
+fn measure(project: &Project, phase: &Phase, args: &[String]) -> Result<Ended> {
     let bench = release(&project.root, String::from("bench"), String::from("bench"))?;
     let mut command = Command::new(bench);
     command.args(args).current_dir(&project.root);
@@ -50,7 +52,7 @@ fn measure(project: &Project, phase: &Phase, args: &[String], kafka: bool) -> Re
         let binary = format!("solution-{}", phase.number);
         command.arg("--bin").arg(release(&project.solutions(), format!("solution-{}", folder_name(phase)), binary)?);
     }
-    if kafka && lacks("--broker") {
+    if phase.kafka && lacks("--broker") {
         let name = broker::NAME;
         command.arg("--broker").arg(release(&project.root, name.to_owned(), name.to_owned())?);
     }
