@@ -159,9 +159,9 @@ fn caught(phase: &Phase, subject: &Subject, options: &Options, mistake: &Mistake
     let Some((report, failed)) = first_failure(&reports) else {
         bail!("expected `{}` to fail, and everything passed", mistake.check)
     };
-    let as_told = report.check == mistake.check && mistake.observed.contains(&failed.observed);
-    let wanted: Vec<_> = mistake.observed.iter().map(|observed| observed.id()).collect();
-    ensure!(as_told, "expected `{}` to see {}, and saw {}", mistake.check, wanted.join(" or "), told(report));
+    let as_told = mistake.failures().any(|failure| failure == (&report.check, failed.observed));
+    let wanted: Vec<_> = mistake.failures().map(|(check, observed)| format!("`{check}` to see {observed}")).collect();
+    ensure!(as_told, "expected {}, and saw {}", wanted.join(" or "), told(report));
     let hints = Hints::of(phase)?;
     let (_, fit) = hints.find(&report.check, failed.observed).ok_or_else(|| anyhow!("there is no hint"))?;
     ensure!(fit > Fit::LastResort, "a learner would be shown only the hint of last resort");
