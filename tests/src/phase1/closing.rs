@@ -7,6 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use super::flood::{Flood, label, stall};
+use super::limits::talk_on;
 use crate::Observed;
 use crate::harness::eventually::eventually;
 use crate::harness::frame::{self, Frame};
@@ -112,6 +113,16 @@ pub async fn stuck(world: &World) -> Result<(), Failure> {
     let _deaf = stick(&node).await?;
     node.terminate();
     node.exits(Duration::from_millis(200) + PATIENCE).await.expecting("exit status 0 within 200 ms")
+}
+
+pub async fn talker(world: &World) -> Result<(), Failure> {
+    let node = world.node(&["--close-grace", "60ms", "--drain", "2s"]).await?;
+    let mut a = node.connect_raw("a").await?;
+    a.send_text("hello").await?;
+    a.expect_text("hello").await?;
+    node.terminate();
+    a.expect_close(1001).await?;
+    talk_on(&mut a, node.exits(PATIENCE)).await.expecting("exit status 0, after 60 ms")
 }
 
 pub async fn newcomers(world: &World) -> Result<(), Failure> {
