@@ -85,7 +85,7 @@ impl RawClient {
     ///
     /// As [`send`](Self::send).
     pub async fn send_quietly(&mut self, frame: &Frame) -> Result<(), Failure> {
-        self.send_bytes_quietly(&frame.encode()).await
+        self.write_all(&frame.encode()).await
     }
 
     /// Sends any bytes, recorded as `text`.
@@ -95,15 +95,10 @@ impl RawClient {
     /// As [`send`](Self::send).
     pub async fn send_bytes(&mut self, bytes: &[u8], text: &str) -> Result<(), Failure> {
         self.story.record(&self.name, &self.node, text);
-        self.send_bytes_quietly(bytes).await
+        self.write_all(bytes).await
     }
 
-    /// Sends any bytes without recording them, for floods.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_bytes_quietly(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    async fn write_all(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let Some(write) = &mut self.write else { return Ok(()) };
         match timeout(PATIENCE, write.write_all(bytes)).await {
             Ok(Ok(()) | Err(_)) => Ok(()),

@@ -116,13 +116,13 @@ pub async fn stuck(world: &World) -> Result<(), Failure> {
 }
 
 pub async fn talker(world: &World) -> Result<(), Failure> {
-    let node = world.node(&["--close-grace", "60ms", "--drain", "2s"]).await?;
+    let node = world.node(&["--close-grace", "200ms", "--drain", "2s"]).await?;
     let mut a = node.connect_raw("a").await?;
     a.send_text("hello").await?;
     a.expect_text("hello").await?;
     node.terminate();
     a.expect_close(1001).await?;
-    talk_on(&mut a, node.exits(PATIENCE)).await.expecting("exit status 0, after 60 ms")
+    talk_on(&mut a, node.exits(PATIENCE)).await.expecting("exit status 0, after 200 ms")
 }
 
 pub async fn newcomers(world: &World) -> Result<(), Failure> {

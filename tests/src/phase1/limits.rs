@@ -96,13 +96,13 @@ pub async fn closing(world: &World) -> Result<(), Failure> {
 }
 
 pub async fn let_go(world: &World) -> Result<(), Failure> {
-    let node = world.node(&[LIMITED, &["--close-grace", "60ms"]].concat()).await?;
+    let node = world.node(&[LIMITED, &["--close-grace", "200ms"]].concat()).await?;
     let mut a = node.connect_raw("a").await?;
     a.send_text(&"x".repeat(LIMIT + 1)).await?;
     a.expect_close(1009).await?;
     let gone = node.counted("sockets.open", 0);
     let gone = talk_on(&mut a, gone).await;
-    gone.judged(Observed::StillOpen, "sockets.open 0, after 60 ms")
+    gone.judged(Observed::StillOpen, "sockets.open 0, after 200 ms")
 }
 
 /// A client that has seen the Close, and goes on sending until `done`.

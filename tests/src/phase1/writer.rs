@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::flood::{Flood, PUSH_BYTES, Tally, fill_up, label, message, most_queued, push_until, stall, stall_alone};
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
-use crate::harness::{Failure, Judge, PATIENCE, Peer, RawClient, Seen, Socket, World, ensure};
+use crate::harness::{Failure, Judge, Node, PATIENCE, Peer, RawClient, Seen, Socket, World, ensure};
 
 /// How many messages a pipelining client sends: many times what a mailbox of 64 holds.
 const PIPELINED: usize = 1000;
@@ -21,13 +22,12 @@ const ECHO_BYTES: &str = "262144";
 const ECHOES_AT_MOST: u64 = 262_144 / FLOOD_BYTES as u64;
 /// The most that a Ping may carry. Its Pong carries it back.
 const PING_BYTES: usize = 125;
-/// Pings in a round of a flood, in pieces that are taken soon: 1.3 MB of Pongs, where a kernel keeps some hundred KB.
-const PIECES: usize = 10;
-const PINGS_A_PIECE: usize = 1000;
+/// Pings in a round of a flood: 1.5 MB of Pongs, where a kernel keeps a quarter of one to a whole one.
+const PINGS: usize = 12_000;
 /// Where a kernel keeps more, a flood goes on: at most so many rounds.
-const ROUNDS_AT_MOST: usize = 4;
-/// What a node may keep of all those Pongs: a mailbox of 128 KiB, and what it touches for the first time on the way.
-const PONGS_KIB: u64 = 800;
+const ROUNDS_AT_MOST: u64 = 4;
+/// Several times what a node may keep of all those Pongs, which is a mailbox of 128 KiB, and half of what it keeps if it keeps all.
+const PONGS_KIB: u64 = 700;
 /// Between two attempts to find the connection gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -47,41 +47,59 @@ pub async fn slow(world: &World) -> Result<(), Failure> {
 }
 
 pub async fn pings(world: &World) -> Result<(), Failure> {
-    let graces = ["--slow-grace", "150ms", "--close-grace", "2s", "--deliver-timeout", "50ms"];
+    let graces = ["--slow-grace", "300ms", "--close-grace", "2s", "--deliver-timeout", "50ms"];
     let node = world.node(&[&graces[..], &["--mailbox-bytes", "131072"]].concat()).await?;
     let mut deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
+    // What a node touches for the first time is not counted.
+    deaf.send(&Frame::client(frame::PING, []), "Ping").await?;
+    deaf.send_text("hello").await?;
+    node.push(&id, "hello").await?;
+    let settled = |rows: &[Socket]| rows.iter().all(|row| row.written == 2).then_some(());
+    node.sockets_until(settled, Observed::WrongCount, "an echo and a push, written").await?;
     let before = node.rss_kib().await?;
-    let mut written = 0;
-    for _ in 0..ROUNDS_AT_MOST {
-        flood_with_pings(&mut deaf).await?;
-        // Its echo, and with it each Pong before it, has gone to the kernel, or has not.
-        let answered = |rows: &[Socket]| rows.iter().all(|row| row.queued + row.written > written).then_some(());
-        node.sockets_until(answered, Observed::EchoDropped, "the echo in its mailbox, or written").await?;
-        if node.push(&id, &message(0, 2 * PING_BYTES)).await?.status != 202 {
-            break;
-        }
-        written += 2;
+    let Some(mut write) = deaf.take_writing() else { return Ok(()) };
+    fill_with_pongs(&node, &id, &deaf, &mut write).await?;
+    let slow = async {
+        let slow = node.counted("closed.slow", 1).await;
+        slow.judged(Observed::NotClosedAsSlow, "closed.slow 1, after 300 ms at most")
+    };
+    tokio::pin!(slow);
+    // A node that has kept every Pong so far keeps as many again; others have closed by now, or take no more.
+    tokio::select! {
+        slow = &mut slow => slow?,
+        () = send_pings(&deaf, &mut write) => slow.await?,
     }
-    if written == 2 * ROUNDS_AT_MOST as u64 {
-        return Err(Failure::skip("this machine's kernel keeps more Pongs than the check sends Pings"));
-    }
-    node.counted("closed.slow", 1).await.judged(Observed::NotClosedAsSlow, "closed.slow 1, after 150 ms")?;
     // While it says its last words, it still has what it kept.
     let grown = node.rss_kib().await?.saturating_sub(before);
     node.admin().record_seen(format!("({grown} KiB more than before the Pings)"));
     ensure(grown <= PONGS_KIB, Observed::TooMuchMemory, format!("{PONGS_KIB} KiB more at most"))
 }
 
-/// Many Pings and, so that it can be seen when they have been read, a message.
-async fn flood_with_pings(client: &mut RawClient) -> Result<(), Failure> {
-    client.record_sent(format!("{} Pings, and reads no Pong", PIECES * PINGS_A_PIECE));
-    let piece = Frame::client(frame::PING, vec![b'x'; PING_BYTES]).encode().repeat(PINGS_A_PIECE);
-    for _ in 0..PIECES {
-        client.send_bytes_quietly(&piece).await?;
+/// Sends Pings until the kernel's buffers are full of Pongs, so that a push is written no more.
+async fn fill_with_pongs(node: &Node, id: &str, client: &RawClient, write: &mut OwnedWriteHalf) -> Result<(), Failure> {
+    // Longer than a Pong: there might be room for it where there is none for another of those.
+    let long = message(0, 2 * PING_BYTES);
+    for round in 1..=ROUNDS_AT_MOST {
+        send_pings(client, write).await;
+        client.record_sent("a message");
+        // Where it fails the node has closed, which is seen next.
+        let _ = write.write_all(&Frame::client(frame::TEXT, &*long).encode()).await;
+        // Where its echo waits, each Pong before it waits too, or is with the kernel.
+        let answered = |rows: &[Socket]| rows.iter().all(|row| row.queued + row.written > 2 * round).then_some(());
+        node.sockets_until(answered, Observed::EchoDropped, "its echo in the mailbox, or written").await?;
+        if node.push(id, &long).await?.status != 202 {
+            return Ok(());
+        }
     }
-    // Longer than a Pong, or there might be room for it where there is none for another of those.
-    client.send_text(&message(0, 2 * PING_BYTES)).await
+    Err(Failure::skip("this machine's kernel keeps more Pongs than the check sends Pings"))
+}
+
+async fn send_pings(client: &RawClient, write: &mut OwnedWriteHalf) {
+    client.record_sent(format!("{PINGS} Pings, and reads no Pong"));
+    let all = Frame::client(frame::PING, vec![b'x'; PING_BYTES]).encode().repeat(PINGS);
+    // Where it fails the node has closed, which is seen next.
+    let _ = write.write_all(&all).await;
 }
 
 pub async fn let_go(world: &World) -> Result<(), Failure> {

@@ -41,7 +41,7 @@ pub fn run(project: &Project, args: &PhaseArgs, json: bool) -> Result<Ended> {
     let options = Options { seed: args.seed, only: args.check.iter().cloned().collect(), all: false };
     let reports = checks::run::run(phase, &Subject { binary }, &options, &mut |_| {});
     let run = Run { phase, args, reports, build_took, checks_took: began.elapsed() };
-    if run.is_whole_and_own() {
+    if run.is_own() {
         run.remember(project)?;
     }
     run.show(json)
@@ -109,13 +109,17 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Only a run of all checks on the learner's own code says how far they are.
-    fn is_whole_and_own(&self) -> bool {
-        self.args.check.is_none() && !self.args.reference && self.args.bin.is_none()
+    fn is_own(&self) -> bool {
+        !self.args.reference && self.args.bin.is_none()
     }
 
+    /// Only a run of all checks says how far the learner is.
     fn remember(&self, project: &Project) -> Result<()> {
         let mut progress = Progress::load(project)?;
+        if self.args.check.is_some() {
+            progress.mended(self.phase, &self.reports);
+            return progress.save(project);
+        }
         progress.note(self.phase, first_failure(&self.reports).map(|(report, failed)| (report, failed.observed)));
         progress.save(project)?;
         keep_reports(project, self.phase, &self.reports)
