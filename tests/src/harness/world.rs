@@ -95,8 +95,8 @@ impl World {
         Failed { observed, expected, story: self.story.events(), nodes }
     }
 
-    /// Whether all held that has to hold in every check: no node has panicked. Clients do panic nodes by leaving, so this looks at what
-    /// a running node has said by now; of one that has ended, it waits for all that it said.
+    /// What has to hold in every check: no node has panicked. A running node may panic next because the check's clients leave, which is for
+    /// another check to judge: so this looks at what it has said by now. Of one that has ended, it waits for all that it said.
     ///
     /// # Errors
     ///

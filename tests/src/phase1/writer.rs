@@ -8,6 +8,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::closing::{read_to_close, says};
 use super::flood::{Flood, PUSH_BYTES, Tally, fill_up, label, message, most_queued, push_until, stall, stall_alone};
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
@@ -40,10 +41,8 @@ pub async fn slow(world: &World) -> Result<(), Failure> {
     node.counted("closed.slow", 1).await.judged(Observed::NotClosedAsSlow, "closed.slow 1, after 150 ms")?;
     node.unlisted(&id).await?;
     // It reads again, long before the grace is over: so it can still be told.
-    let (_, rest) = deaf.read_to_end().await?;
-    let code = rest.iter().find_map(|seen| if let Seen::Close(code) = seen { Some(*code) } else { None });
-    ensure(code.is_some(), Observed::ClosedWithoutCode, "Close 1013")?;
-    ensure(code == Some(Some(1013)), Observed::WrongCloseCode, "Close 1013")
+    let (_, end) = read_to_close(&mut deaf, 1013).await?;
+    says(&end, 1013)
 }
 
 pub async fn pings(world: &World) -> Result<(), Failure> {
