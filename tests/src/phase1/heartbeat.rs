@@ -154,8 +154,9 @@ async fn judged_when_punctual(world: &World, sign: Sign) -> Result<(), Failure> 
     for slower in SLOWER {
         let [pinged, silent] = [HEARTBEAT, TIMEOUT].map(|time| format!("{}ms", (time * slower).as_millis()));
         let node = world.node(&["--heartbeat", &pinged, "--heartbeat-timeout", &silent, FAST[4], FAST[5]]).await?;
-        let mut client = node.connect_raw("a").await?;
+        // Before the node's own clock, which begins somewhere on the way.
         let mut clock = Punctuality::new();
+        let mut client = node.connect_raw("a").await?;
         let lived = live(&mut client, sign, slower, &mut clock);
         result = if sign == Sign::PongsAmidNews {
             node.admin().record_asked("POST /sockets/…, again and again");
