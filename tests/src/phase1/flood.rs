@@ -251,6 +251,25 @@ impl Flood {
         Ok(())
     }
 
+    /// Waits until the node takes no more, and gives how many echoes wait in a mailbox then: as many as at the look before. On a busy
+    /// machine, a flood may stand still for other reasons.
+    ///
+    /// # Errors
+    ///
+    /// As [`most_queued`].
+    pub async fn stuck_for_good(&mut self, node: &Node) -> Result<u64, Failure> {
+        let mut before = 0;
+        for _ in 0..ROUNDS_AT_MOST {
+            self.stuck().await;
+            let queued = most_queued(node).await?;
+            if queued > 0 && queued == before {
+                break;
+            }
+            before = queued;
+        }
+        Ok(before)
+    }
+
     /// Whether so many more are taken, instead of being answered by a reset or by nobody.
     pub async fn goes_on(&mut self, messages: usize) -> bool {
         let wanted = (*self.sent.borrow() + messages).min(MESSAGES_AT_MOST);

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::closing::{read_to_close, says};
-use super::flood::{Flood, PUSH_BYTES, Tally, fill_up, label, message, most_queued, push_until, stall, stall_alone};
+use super::flood::{Flood, PUSH_BYTES, Tally, fill_up, label, message, push_until, stall, stall_alone};
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
 use crate::harness::{Failure, Judge, Node, PATIENCE, Peer, RawClient, Seen, Socket, World, ensure};
@@ -23,14 +23,14 @@ const ECHO_BYTES: &str = "262144";
 const ECHOES_AT_MOST: u64 = 262_144 / FLOOD_BYTES as u64;
 /// The most that a Ping may carry. Its Pong carries it back.
 const PING_BYTES: usize = 125;
-/// Pings in a round of a flood: 1.27 MB of Pongs, where a kernel keeps a quarter of one to a whole one.
-const PINGS: usize = 10_000;
-/// Where a kernel keeps more, a flood goes on: at most so many rounds.
-const ROUNDS_AT_MOST: u64 = 4;
-/// Clients that flood, one after the other, until one has filled the library's buffer as well as the kernel's: the first, mostly.
-const CLIENTS_AT_MOST: u64 = 3;
+/// Pings in a round of a flood: 440 KB of Pongs, of which a kernel mostly keeps 250.
+const PINGS: usize = 3_500;
+/// Where a kernel keeps more, a flood goes on: at most so many rounds, or 5 MB.
+const ROUNDS_AT_MOST: u64 = 12;
+/// Once the kernel's buffers are full: 1 MB, of which a node may keep little.
+const PINGS_AGAIN: usize = 8_000;
 /// Several times what a node may keep of all those Pongs, which is a mailbox of 128 KiB, and half of what it keeps if it keeps all.
-const PONGS_KIB: u64 = 700;
+const PONGS_KIB: u64 = 500;
 /// Between two attempts to find the connection gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -50,23 +50,6 @@ pub async fn slow(world: &World) -> Result<(), Failure> {
 pub async fn pings(world: &World) -> Result<(), Failure> {
     let graces = ["--slow-grace", "300ms", "--close-grace", "2s", "--deliver-timeout", "50ms"];
     let node = world.node(&[&graces[..], &["--mailbox-bytes", "131072"]].concat()).await?;
-    for time in 1..=CLIENTS_AT_MOST {
-        if ping_flood(&node, time).await? == Buffer::Full {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// How a flood of Pings has left the library's buffer, when the kernel's were full: a frame finds no room in it, or waits in it.
-#[derive(Debug, PartialEq)]
-enum Buffer {
-    Full,
-    HasRoom,
-}
-
-/// Floods until the client is closed as slow, and weighs what the node has kept of it.
-async fn ping_flood(node: &Node, time: u64) -> Result<Buffer, Failure> {
     let mut deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
     // What a node touches for the first time is not counted.
@@ -76,54 +59,46 @@ async fn ping_flood(node: &Node, time: u64) -> Result<Buffer, Failure> {
     let settled = |rows: &[Socket]| rows.iter().all(|row| row.written == 2).then_some(());
     node.sockets_until(settled, Observed::WrongCount, "an echo and a push, written").await?;
     let before = node.rss_kib().await?;
-    let Some(mut write) = deaf.take_writing() else { return Ok(Buffer::Full) };
-    let buffer = fill_with_pongs(node, &id, &deaf, &mut write).await?;
+    let Some(mut write) = deaf.take_writing() else { return Ok(()) };
+    fill_with_pongs(&node, &id, &deaf, &mut write).await?;
     let slow = async {
-        let slow = node.counted("closed.slow", time).await;
-        slow.judged(Observed::NotClosedAsSlow, format!("closed.slow {time}, after 300 ms at most"))
+        let slow = node.counted("closed.slow", 1).await;
+        slow.judged(Observed::NotClosedAsSlow, "closed.slow 1, after 300 ms at most")
     };
     tokio::pin!(slow);
-    // A node that has kept every Pong so far keeps as many again; others have closed by now, or take no more.
+    // A node without a bound keeps all of these as well; others have closed by now, or soon take no more.
     tokio::select! {
         slow = &mut slow => slow?,
-        () = send_pings(&deaf, &mut write) => slow.await?,
+        () = send_pings(&deaf, &mut write, PINGS_AGAIN) => slow.await?,
     }
     // While it says its last words, it still has what it kept.
     let grown = node.rss_kib().await?.saturating_sub(before);
     node.admin().record_seen(format!("({grown} KiB more than before the Pings)"));
-    ensure(grown <= PONGS_KIB, Observed::TooMuchMemory, format!("{PONGS_KIB} KiB more at most"))?;
-    Ok(buffer)
+    ensure(grown <= PONGS_KIB, Observed::TooMuchMemory, format!("{PONGS_KIB} KiB more at most"))
 }
 
 /// Sends Pings until the kernel's buffers are full of Pongs, so that a push is written no more.
-async fn fill_with_pongs(
-    node: &Node,
-    id: &str,
-    client: &RawClient,
-    write: &mut OwnedWriteHalf,
-) -> Result<Buffer, Failure> {
+async fn fill_with_pongs(node: &Node, id: &str, client: &RawClient, write: &mut OwnedWriteHalf) -> Result<(), Failure> {
     // Longer than a Pong: there might be room for it where there is none for another of those.
     let long = message(0, 2 * PING_BYTES);
     for round in 1..=ROUNDS_AT_MOST {
-        send_pings(client, write).await;
+        send_pings(client, write, PINGS).await;
         client.record_sent("a message");
         // Where it fails the node has closed, which is seen next.
         let _ = write.write_all(&Frame::client(frame::TEXT, &*long).encode()).await;
         // Where its echo waits, each Pong before it waits too, or is with the kernel.
         let answered = |rows: &[Socket]| rows.iter().all(|row| row.queued + row.written > 2 * round).then_some(());
         node.sockets_until(answered, Observed::EchoDropped, "its echo in the mailbox, or written").await?;
-        match node.push(id, &long).await?.status {
-            202 => {}
-            504 => return Ok(Buffer::HasRoom),
-            _ => return Ok(Buffer::Full),
+        if node.push(id, &long).await?.status != 202 {
+            return Ok(());
         }
     }
     Err(Failure::skip("this machine's kernel keeps more Pongs than the check sends Pings"))
 }
 
-async fn send_pings(client: &RawClient, write: &mut OwnedWriteHalf) {
-    client.record_sent(format!("{PINGS} Pings, and reads no Pong"));
-    let all = Frame::client(frame::PING, vec![b'x'; PING_BYTES]).encode().repeat(PINGS);
+async fn send_pings(client: &RawClient, write: &mut OwnedWriteHalf, count: usize) {
+    client.record_sent(format!("{count} Pings, and reads no Pong"));
+    let all = Frame::client(frame::PING, vec![b'x'; PING_BYTES]).encode().repeat(count);
     // Where it fails the node has closed, which is seen next.
     let _ = write.write_all(&all).await;
 }
@@ -243,8 +218,7 @@ pub async fn late_reader(world: &World) -> Result<(), Failure> {
     let mut a = node.connect_stalled("a").await?;
     let Some(mut flood) = Flood::start(&mut a, FLOOD_BYTES) else { return Ok(()) };
     a.record_sent(format!("messages of {FLOOD_BYTES} bytes, and reads no echo"));
-    flood.stuck().await;
-    let queued = most_queued(&node).await?;
+    let queued = flood.stuck_for_good(&node).await?;
     node.admin().record_seen(format!("/sockets: queued {queued}"));
     let expected = format!("at most {ECHOES_AT_MOST} queued, of {ECHO_BYTES} bytes");
     ensure(queued <= ECHOES_AT_MOST, Observed::BeyondBound, expected)?;
