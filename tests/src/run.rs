@@ -128,6 +128,10 @@ async fn run_one(check: Check, step: String, world: World) -> CheckReport {
     let began = Instant::now();
     let late = Failure::new(Observed::TookTooLong, format!("an end within {} s", check.limit.as_secs_f32()));
     let result = timeout(check.limit, (check.run)(&world)).await.unwrap_or(Err(late));
+    let result = match result {
+        Ok(()) => world.no_panic().await,
+        failed => failed,
+    };
     if matches!(result, Err(Failure::Failed { observed: Observed::NothingArrived, .. })) {
         world.settle();
     }

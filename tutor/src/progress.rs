@@ -99,6 +99,17 @@ impl Progress {
         }
     }
 
+    /// Notes that some checks were run by themselves. One that passes has been mended: should it fail again, its hint begins anew.
+    pub fn mended(&mut self, phase: &Phase, reports: &[CheckReport]) {
+        let failure = self.phases.get_mut(&folder_name(phase)).and_then(|entry| entry.failure.as_mut());
+        let passed = |check: &str| {
+            reports.iter().any(|report| report.check == check && matches!(report.outcome, Outcome::Passed))
+        };
+        if let Some(failure) = failure.filter(|failure| passed(&failure.check)) {
+            failure.rung = 1;
+        }
+    }
+
     /// Notes that another rung was shown.
     pub fn climbed(&mut self, phase: &Phase, rung: usize) {
         if let Some(failure) = self.phases.get_mut(&folder_name(phase)).and_then(|entry| entry.failure.as_mut()) {
@@ -141,4 +152,41 @@ fn last_run(project: &Project, phase: &Phase) -> PathBuf {
 
 fn path(project: &Project) -> PathBuf {
     project.state().join("progress.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use checks::PHASES;
+    use checks::report::Failed;
+
+    use super::*;
+
+    fn report(outcome: Outcome) -> CheckReport {
+        let (check, step, title) = (String::from("echo-text"), String::from("1.1"), String::new());
+        CheckReport { check, step, title, elapsed_ms: 0, outcome }
+    }
+
+    fn fails(progress: &mut Progress) -> usize {
+        let (observed, expected) = (Observed::NothingArrived, String::new());
+        let failed = Failed { observed, expected, story: Vec::new(), nodes: Vec::new() };
+        progress.note(PHASES[0], Some((&report(Outcome::Failed(Box::new(failed))), observed)));
+        rung(progress)
+    }
+
+    fn rung(progress: &Progress) -> usize {
+        progress.of(PHASES[0]).failure.map_or(0, |failure| failure.rung)
+    }
+
+    #[test]
+    fn a_hint_begins_anew_when_its_check_was_green_in_between_by_itself_too() {
+        let mut progress = Progress::default();
+        assert_eq!(fails(&mut progress), 1);
+        progress.climbed(PHASES[0], 3);
+        assert_eq!(fails(&mut progress), 3, "nothing has changed");
+        progress.mended(PHASES[0], &[report(Outcome::Passed)]);
+        assert_eq!(fails(&mut progress), 1);
+        progress.climbed(PHASES[0], 3);
+        progress.note(PHASES[0], None);
+        assert_eq!(fails(&mut progress), 1);
+    }
 }

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::Observed;
 use crate::harness::broker::Broker;
-use crate::harness::failure::Failure;
+use crate::harness::failure::{Failure, ensure};
 use crate::harness::node::Node;
 use crate::harness::process::Process;
 use crate::harness::proxy::Proxy;
@@ -140,6 +140,21 @@ impl World {
         let nodes = self.node_reports();
         let observed = self.cause(&nodes).unwrap_or(observed);
         Failed { observed, expected, story: self.story.events(), nodes }
+    }
+
+    /// What has to hold in every check: no node has panicked. A running node may panic next because the check's clients leave, which is for
+    /// another check to judge: so this looks at what it has said by now. Of one that has ended, it waits for all that it said.
+    ///
+    /// # Errors
+    ///
+    /// `Panicked`.
+    pub async fn no_panic(&self) -> Result<(), Failure> {
+        for process in self.processes().iter().filter(|process| process.exit_status().is_some()) {
+            // Its streams end with it, unless it has left a child behind that holds them.
+            let _ = timeout(LAST_WORDS, process.last_words()).await;
+        }
+        let panicked = self.node_reports().iter().any(|node| node.panic.is_some());
+        ensure(!panicked, Observed::Panicked, "a node that does not panic")
     }
 
     /// Nothing came, and no node has panicked so far: what panics from now on does so because the check has ended, and its

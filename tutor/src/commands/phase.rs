@@ -45,7 +45,7 @@ pub fn run(project: &Project, args: &PhaseArgs, json: bool) -> Result<Ended> {
     args.which.was_there(&reports)?;
     let passed_before = first_failure(&reports).is_some_and(|(report, _)| passed_last(project, phase, &report.check));
     let run = Run { phase, args, reports, passed_before, build_took, checks_took: began.elapsed() };
-    if run.is_whole_and_own() {
+    if run.is_own() {
         run.remember(project)?;
     }
     run.show(json)
@@ -115,13 +115,17 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Only a run of all checks on the learner's own code says how far they are.
-    fn is_whole_and_own(&self) -> bool {
-        self.args.check.is_none() && !self.args.reference && self.args.bin.is_none()
+    fn is_own(&self) -> bool {
+        !self.args.reference && self.args.bin.is_none()
     }
 
+    /// Only a run of all checks says how far the learner is.
     fn remember(&self, project: &Project) -> Result<()> {
         let mut progress = Progress::load(project)?;
+        if self.args.check.is_some() {
+            progress.mended(self.phase, &self.reports);
+            return progress.save(project);
+        }
         progress.note(self.phase, first_failure(&self.reports));
         progress.save(project)?;
         keep_reports(project, self.phase, &self.reports)
