@@ -156,10 +156,8 @@ fn path(project: &Project) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use checks::PHASES;
-    use checks::report::Failed;
-
     use super::*;
+    use checks::PHASES;
 
     fn report(outcome: Outcome) -> CheckReport {
         let (check, step, title) = (String::from("echo-text"), String::from("1.1"), String::new());
@@ -169,7 +167,8 @@ mod tests {
     fn fails(progress: &mut Progress) -> usize {
         let (observed, expected) = (Observed::NothingArrived, String::new());
         let failed = Failed { observed, expected, story: Vec::new(), nodes: Vec::new() };
-        progress.note(PHASES[0], Some((&report(Outcome::Failed(Box::new(failed))), observed)));
+        let seen = report(Outcome::Failed(Box::new(failed.clone())));
+        progress.note(PHASES[0], Some((&seen, &failed)));
         rung(progress)
     }
 
