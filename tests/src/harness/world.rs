@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
@@ -23,6 +23,8 @@ pub const NO_KAFKA: &str = "there is no Kafka broker for checks";
 const READY_WITHIN: Duration = Duration::from_secs(2);
 /// After a failure: how long to wait for a process that is about to end, so that a crash is told as what it is.
 const LAST_WORDS: Duration = Duration::from_millis(50);
+/// Much longer than from a client's going, at the end of a check, to the look at what its node has said by then.
+const A_MOMENT: Duration = Duration::from_millis(50);
 
 /// The surroundings of one check. Dropping it kills its nodes.
 #[derive(Debug)]
@@ -142,19 +144,24 @@ impl World {
         Failed { observed, expected, story: self.story.events(), nodes }
     }
 
-    /// What has to hold in every check: no node has panicked. A running node may panic next because the check's clients leave, which is for
-    /// another check to judge: so this looks at what it has said by now. Of one that has ended, it waits for all that it said.
+    /// What has to hold in every check: no node has panicked. The clients of a check leave when it ends, and what a running node makes of that
+    /// is for another check to judge: of such a node, what it said a moment ago counts. Of one that has ended, all that it said.
     ///
     /// # Errors
     ///
     /// `Panicked`.
     pub async fn no_panic(&self) -> Result<(), Failure> {
-        for process in self.processes().iter().filter(|process| process.exit_status().is_some()) {
-            // Its streams end with it, unless it has left a child behind that holds them.
-            let _ = timeout(LAST_WORDS, process.last_words()).await;
+        let now = Instant::now();
+        for process in self.processes() {
+            let ended = process.exit_status().is_some();
+            if ended {
+                // Its streams end with it, unless it has left a child behind that holds them.
+                let _ = timeout(LAST_WORDS, process.last_words()).await;
+            }
+            let panicked = process.panicked_at().is_some_and(|at| ended || at + A_MOMENT < now);
+            ensure(!panicked, Observed::Panicked, "a node that does not panic")?;
         }
-        let panicked = self.node_reports().iter().any(|node| node.panic.is_some());
-        ensure(!panicked, Observed::Panicked, "a node that does not panic")
+        Ok(())
     }
 
     /// Nothing came, and no node has panicked so far: what panics from now on does so because the check has ended, and its
