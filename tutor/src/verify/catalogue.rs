@@ -4,7 +4,7 @@
 //! Mistake: echoes to everybody
 //! Check: sockets-are-apart
 //! Observed: wrong-answer          or several: `wrong-answer or nothing-arrived`
-//! Or: push-order / wrong-answer   what chance may let another check see before; may be left out
+//! Or: push-order / wrong-answer   what chance may let another check see instead; none, or some
 //!
 //! diff --git a/src/connection.rs b/src/connection.rs      paths below solutions/N-name, or from the root
 //! …
@@ -27,8 +27,8 @@ pub struct Mistake {
     pub check: String,
     /// What it has to see; several if chance decides.
     pub observed: Vec<Observed>,
-    /// A check that may fail before it if chance wants it so, and what that sees.
-    pub or: Option<(String, Observed)>,
+    /// Checks that may fail instead if chance wants it so, and what they see.
+    pub or: Vec<(String, Observed)>,
 }
 
 impl Mistake {
@@ -46,11 +46,11 @@ impl Mistake {
         };
         let observed = value("Observed:")?;
         let observed = observed.split(" or ").map(|id| observation(id.trim())).collect::<Result<_>>()?;
-        let or = value("Or:").ok().map(|or| {
-            let (check, observed) = or.split_once(" / ").with_context(|| format!("`Or: {or}` names no observation"))?;
-            anyhow::Ok((check.to_owned(), observation(observed)?))
+        let or = head().filter_map(|line| line.strip_prefix("Or:")).map(|or| {
+            let (check, observed) = or.split_once(" / ").with_context(|| format!("`Or:{or}` names no observation"))?;
+            Ok((check.trim().to_owned(), observation(observed.trim())?))
         });
-        let or = or.transpose()?;
+        let or = or.collect::<Result<_>>()?;
         Ok(Self { patch: patch.to_owned(), mistake: value("Mistake:")?, check: value("Check:")?, observed, or })
     }
 
