@@ -159,4 +159,4 @@ pub async fn stuck(node: &Node, conn: &str) -> Result<u64, Failure> {
 }
 
 /// A writer that gets nothing written for so long is stuck.
-const STEADY: Duration = Duration::from_millis(40);
+const STEADY: Duration = Duration::from_millis(100);
