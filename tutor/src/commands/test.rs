@@ -90,12 +90,15 @@ impl Gate<'_> {
             ("lints", cargo(&root, &ours)),
             ("lints of the references", cargo(&solutions, &references)),
             ("tests", cargo(&root, &tests)),
+            ("tests of the references", cargo(&solutions, &["test", "--workspace", "--lib", "--no-fail-fast"])),
             ("the course teaches", tutor(&["verify"])),
             ("clients", tutor(&["clients"])),
             ("book", Part::Command(Box::new(book))),
             ("links of the book", Part::Links),
         ];
         if ["java", "mvn"].into_iter().all(setup::is_there) || env::var_os("CI").is_some() {
+            let broker = ["test", "-p", "broker", "--test", "real", "--", "--ignored"];
+            parts.push(("the broker on Apache Kafka", cargo(&root, &broker)));
             parts.push(("phase 3 on Apache Kafka", tutor(&["phase", "3", "--reference", "--real"])));
         } else {
             eprintln!("There is no Java or no Maven: phase 3 is checked on librdkafka's mock cluster only.");
