@@ -4,9 +4,9 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use checks::Phase;
+use anyhow::{Context, Result, anyhow};
 use checks::harness::Brokers;
+use checks::{CheckReport, Outcome, Phase};
 use serde::{Deserialize, Serialize};
 
 use crate::cargo::{Build, likely_binary};
@@ -38,6 +38,19 @@ pub fn build(project: &Project) -> Result<PathBuf> {
 /// It does not build.
 pub fn brokers(project: &Project, phase: &Phase, which: &Which) -> Result<Option<Brokers>> {
     phase.kafka.then(|| Ok(Brokers { program: build(project)?, shared: which.arguments(project) })).transpose()
+}
+
+/// A check of a phase that reads from Kafka is skipped where the broker is not there, or not as it should be: that is no pass.
+///
+/// # Errors
+///
+/// Why one was skipped.
+pub fn was_there(phase: &Phase, reports: &[CheckReport]) -> Result<()> {
+    let skipped = reports.iter().find_map(|report| match &report.outcome {
+        Outcome::Skipped { why } if phase.kafka => Some((report, why)),
+        _ => None,
+    });
+    skipped.map_or(Ok(()), |(report, why)| Err(anyhow!("`{}` could not be run: {why}", report.check)))
 }
 
 /// The broker that `kafka` started last: `.tutor/kafka.json`.

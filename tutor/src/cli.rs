@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Result, anyhow};
-use checks::{CheckReport, Outcome};
 use clap::{Parser, Subcommand};
 
 use crate::project::Project;
@@ -121,19 +119,6 @@ impl Which {
             None if self.real => vec!["--real".into(), "--cache".into(), cache()],
             None => Vec::new(),
         }
-    }
-
-    /// A broker that was asked for by name is not replaced by none.
-    ///
-    /// # Errors
-    ///
-    /// Why a check was skipped.
-    pub fn was_there(&self, reports: &[CheckReport]) -> Result<()> {
-        let skipped = reports.iter().find_map(|report| match &report.outcome {
-            Outcome::Skipped { why } if self.real || self.kafka.is_some() => Some(why),
-            _ => None,
-        });
-        skipped.map_or(Ok(()), |why| Err(anyhow!("{why}")))
     }
 }
 

@@ -42,7 +42,7 @@ pub fn run(project: &Project, args: &PhaseArgs, json: bool) -> Result<Ended> {
     let began = Instant::now();
     let options = Options { seed: args.seed, only: args.check.iter().cloned().collect(), all: false, brokers };
     let reports = checks::run::run(phase, &Subject { binary }, &options, &mut |_| {});
-    args.which.was_there(&reports)?;
+    broker::was_there(phase, &reports)?;
     let passed_before = first_failure(&reports).is_some_and(|(report, _)| passed_last(project, phase, &report.check));
     let run = Run { phase, args, reports, passed_before, build_took, checks_took: began.elapsed() };
     if run.is_own() {

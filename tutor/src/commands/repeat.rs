@@ -32,7 +32,7 @@ pub fn run(project: &Project, args: &PhaseArgs, json: bool) -> Result<Ended> {
         all: true,
         brokers: broker::brokers(project, phase, &args.which)?,
     };
-    let Repeated { tallies, first } = repeat(phase, &subject, &options, args.repeat);
+    let Repeated { tallies, first } = repeat(phase, &subject, &options, args.repeat)?;
     let value = json!({ "phase": phase.number, "runs": args.repeat, "checks": tallies, "first": first });
     answer(json, &value, &screen(phase, &tallies, first.as_ref(), args, Paint::of_stdout()));
     Ok(Ended::passed(tallies.iter().all(|tally| tally.failures == 0)))
@@ -74,11 +74,16 @@ pub struct Tally {
 }
 
 /// Runs the checks again and again, with the seed of `options` and those after it.
-pub fn repeat(phase: &Phase, subject: &Subject, options: &Options, runs: u32) -> Repeated {
+///
+/// # Errors
+///
+/// As [`broker::was_there`].
+pub fn repeat(phase: &Phase, subject: &Subject, options: &Options, runs: u32) -> Result<Repeated> {
     let (mut tallies, mut first) = (Vec::new(), None);
     for seed in (options.seed..).take(runs as usize) {
         let options = Options { seed, ..options.clone() };
         let reports = checks::run::run(phase, subject, &options, &mut |_| {});
+        broker::was_there(phase, &reports)?;
         reports.iter().for_each(|report| count(&mut tallies, report, seed));
         first = first.or_else(|| first_failure(&reports).map(|(report, _)| First { seed, report: report.clone() }));
     }
@@ -89,7 +94,7 @@ pub fn repeat(phase: &Phase, subject: &Subject, options: &Options, runs: u32) ->
             _ => "flaky",
         };
     }
-    Repeated { tallies, first }
+    Ok(Repeated { tallies, first })
 }
 
 fn count(tallies: &mut Vec<Tally>, report: &CheckReport, seed: u64) {

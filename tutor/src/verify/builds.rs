@@ -133,7 +133,7 @@ fn stair(phase: &Phase, subject: &Subject, options: &Options, done: u8) -> Resul
 }
 
 fn reference(phase: &Phase, subject: &Subject, options: &Options, runs: u32) -> Result<()> {
-    let repeated = repeat(phase, subject, &Options { all: true, ..options.clone() }, runs);
+    let repeated = repeat(phase, subject, &Options { all: true, ..options.clone() }, runs)?;
     let failed: Vec<_> = repeated.tallies.into_iter().filter(|tally| tally.failures > 0).collect();
     let lines = failed
         .iter()
