@@ -53,9 +53,13 @@ chat name *options:
 kafka *options:
     @cargo tutor kafka "$@"
 
-# Measure: just bench idle, echo, route or crowd; just bench save for the wait until a verdict
+# Measure: just bench idle, echo, route, kafka or crowd; just bench save for the wait until a verdict
 bench name *options:
     @cargo tutor bench {{ name }} {{ options }}
+
+# Kill a phase's reference twenty times in the middle of a stream from Kafka; nothing is lost: just soak 3, just soak 3 --seed 2 --mock
+soak number *options:
+    @cargo tutor soak {{ number }} {{ options }}
 
 # For contributors: let clients that no one here wrote talk to the references.
 clients *options:

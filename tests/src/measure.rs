@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
-use crate::harness::{Kafka, Peer, RawClient, Seen};
+use crate::harness::{Brokers, Kafka, Peer, RawClient, Seen};
 use crate::median::median;
 use crate::run::{raise_file_limit, runtime, start_kafka};
 use crate::{Failure, Observed, World};
@@ -52,6 +52,37 @@ impl Better {
     }
 }
 
+/// One measure of one subject, a figure for each round.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    // Ascending; never empty.
+    rounds: Vec<f64>,
+}
+
+impl Figures {
+    /// Of the rounds' figures, in any order; `None` of no rounds.
+    pub fn new(mut rounds: Vec<f64>) -> Option<Self> {
+        rounds.sort_by(f64::total_cmp);
+        (!rounds.is_empty()).then_some(Self { rounds })
+    }
+
+    /// What is said of all rounds.
+    pub fn median(&self) -> f64 {
+        median(self.rounds.iter().copied())
+    }
+
+    /// The smallest and the largest.
+    pub fn range(&self) -> (f64, f64) {
+        (self.rounds[0], self.rounds[self.rounds.len() - 1])
+    }
+
+    /// How many times the smallest the largest is; `None` where one of them is nothing, or less.
+    pub fn spread(&self) -> Option<f64> {
+        let (least, most) = self.range();
+        (least > 0.0).then(|| most / least)
+    }
+}
+
 /// What kept a measurement from having a figure.
 #[derive(Debug)]
 pub struct NotMeasured {
@@ -63,8 +94,8 @@ pub struct NotMeasured {
     pub failure: Failure,
 }
 
-/// Takes all `measures` of all `subjects`, `rounds` times, blocking; gives the medians, by measure and then by subject. The subjects
-/// take turns within each round, so that what else the machine does meets all of them. `broker` is the program `broker`, where nodes read from Kafka. No node is left when it returns.
+/// Takes all `measures` of all `subjects`, `rounds` times, blocking; gives the figures, by measure and then by subject. The subjects
+/// take turns within each round, so that what else the machine does meets all of them. `brokers` are for nodes that read from Kafka. No node is left when it returns.
 ///
 /// # Errors
 ///
@@ -72,31 +103,33 @@ pub struct NotMeasured {
 ///
 /// # Panics
 ///
-/// If called within an async runtime.
+/// If called within an async runtime, or for no rounds.
 pub fn run<const N: usize>(
     measures: &'static [Measure],
     subjects: [&Path; N],
     rounds: u32,
-    broker: Option<&Path>,
-) -> Result<Vec<[f64; N]>, NotMeasured> {
+    brokers: Option<&Brokers>,
+) -> Result<Vec<[Figures; N]>, NotMeasured> {
+    assert!(rounds > 0, "no rounds have no figures");
     raise_file_limit();
     let mut figures: Vec<[Vec<f64>; N]> = measures.iter().map(|_| [(); N].map(|()| Vec::new())).collect();
     runtime().block_on(async {
-        let kafka = start_kafka(broker).await;
+        let kafka = start_kafka(brokers).await;
         for round in 0..rounds {
             for (measure, figures) in measures.iter().zip(&mut figures) {
                 for (subject, figures) in figures.iter_mut().enumerate() {
-                    let figure = take(measure, subjects[subject], u64::from(round), kafka.as_ref()).await;
+                    let figure = take(measure, subjects[subject], u64::from(round), kafka.clone()).await;
                     figures.push(figure.map_err(|failure| NotMeasured { subject, measure, failure })?);
                 }
             }
         }
         Ok(())
     })?;
-    Ok(figures.into_iter().map(|subjects| subjects.map(median)).collect())
+    let of_all = |rounds| Figures::new(rounds).expect("there was a round");
+    Ok(figures.into_iter().map(|subjects| subjects.map(of_all)).collect())
 }
 
-async fn take(measure: &Measure, binary: &Path, seed: u64, kafka: Option<&Kafka>) -> Result<f64, Failure> {
+async fn take(measure: &Measure, binary: &Path, seed: u64, kafka: Result<Kafka, Failure>) -> Result<f64, Failure> {
     let world = World::new(binary, seed).with_kafka(kafka);
     let late = Failure::new(Observed::TookTooLong, format!("a figure within {} s", LIMIT.as_secs()));
     let figure = timeout(LIMIT, (measure.run)(&world)).await.unwrap_or(Err(late));
@@ -121,7 +154,16 @@ pub async fn next_text(client: &mut RawClient) -> Result<String, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::Better;
+    use super::{Better, Figures};
+
+    #[test]
+    fn figures_know_how_far_they_are_apart() {
+        let figures = Figures::new(vec![30.0, 20.0, 24.0]).expect("there are rounds");
+        assert_eq!((figures.median(), figures.range(), figures.spread()), (24.0, (20.0, 30.0), Some(1.5)));
+        let given_back = Figures::new(vec![-4.0, 20.0]).expect("there are rounds");
+        assert_eq!(given_back.spread(), None);
+        assert!(Figures::new(Vec::new()).is_none());
+    }
 
     #[test]
     fn above_one_is_dearer() {

@@ -80,7 +80,7 @@ observations! {
     AcceptedInvalid = "accepted-invalid",
     /// One connection's fault was felt on another.
     OthersAffected = "others-affected",
-    /// Idle sockets take more memory than they need.
+    /// A socket takes more memory than it needs.
     TooMuchMemory = "too-much-memory",
     /// A client that does not read keeps its socket.
     NotClosedAsSlow = "not-closed-as-slow",

@@ -57,7 +57,7 @@ pub struct Event {
     pub from: String,
     /// To whom.
     pub to: String,
-    /// What: short enough for one line of a terminal.
+    /// What: a few lines of a terminal at most.
     pub text: String,
 }
 

@@ -1,6 +1,6 @@
 //! Runs a phase's checks side by side, and reports them in step order.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,8 +9,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::harness::Kafka;
 use crate::harness::rng::Rng;
+use crate::harness::{Brokers, Kafka, NO_KAFKA};
 use crate::{Check, CheckReport, Failure, Observed, Outcome, Phase, World};
 
 /// How many checks run at a time. Most wait most of the time; more would only take the processor from those that measure.
@@ -32,8 +32,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// Go on after the first failure.
     pub all: bool,
-    /// The program `broker`, for a phase that reads from Kafka; without it, those checks are skipped.
-    pub broker: Option<PathBuf>,
+    /// For a phase that reads from Kafka; without them, those checks are skipped.
+    pub brokers: Option<Brokers>,
 }
 
 /// Runs the checks of `phase` against `subject`, blocking, and gives their reports in step order; `on_report` hears of
@@ -71,8 +71,8 @@ async fn run_all(
     options: &Options,
     on_report: &mut dyn FnMut(&CheckReport),
 ) -> Vec<CheckReport> {
-    let kafka = start_kafka(options.broker.as_deref()).await;
-    let mut running = start_all(phase, subject, options, kafka.as_ref());
+    let kafka = start_kafka(options.brokers.as_ref()).await;
+    let mut running = start_all(phase, subject, options, &kafka);
     let mut waiting: Vec<Option<CheckReport>> = Vec::new();
     waiting.resize_with(running.len(), || None);
     let mut reports = Vec::with_capacity(waiting.len());
@@ -94,15 +94,18 @@ async fn run_all(
 }
 
 /// Without one, each check that asks for it is skipped, and says so.
-pub(crate) async fn start_kafka(program: Option<&Path>) -> Option<Kafka> {
-    Kafka::start(program?).await.ok()
+pub(crate) async fn start_kafka(brokers: Option<&Brokers>) -> Result<Kafka, Failure> {
+    match brokers {
+        Some(brokers) => Kafka::start(brokers).await,
+        None => Err(Failure::skip(NO_KAFKA)),
+    }
 }
 
 fn start_all(
     phase: &Phase,
     subject: &Subject,
     options: &Options,
-    kafka: Option<&Kafka>,
+    kafka: &Result<Kafka, Failure>,
 ) -> JoinSet<(usize, CheckReport)> {
     let mut running = JoinSet::new();
     let mut seeds = Rng::new(options.seed);
@@ -110,12 +113,12 @@ fn start_all(
     // Each check has the same seed whether it runs alone or not.
     let seeded = phase.checks.iter().map(|check| (*check, seeds.next_u64()));
     for (index, (check, seed)) in seeded.filter(|(check, _)| wanted(phase, check, options)).enumerate() {
-        let (binary, places, kafka) = (subject.binary.clone(), places.clone(), kafka.cloned());
+        let (binary, places, kafka) = (subject.binary.clone(), places.clone(), kafka.clone());
         let step = format!("{}.{}", phase.number, check.step);
         running.spawn(async move {
             // The semaphore is never closed, and it hands out places in the order of the checks.
             let _place = places.acquire_owned().await;
-            (index, run_one(check, step, World::new(&binary, seed).with_kafka(kafka.as_ref())).await)
+            (index, run_one(check, step, World::new(&binary, seed).with_kafka(kafka)).await)
         });
     }
     running
@@ -125,6 +128,10 @@ async fn run_one(check: Check, step: String, world: World) -> CheckReport {
     let began = Instant::now();
     let late = Failure::new(Observed::TookTooLong, format!("an end within {} s", check.limit.as_secs_f32()));
     let result = timeout(check.limit, (check.run)(&world)).await.unwrap_or(Err(late));
+    let result = match result {
+        Ok(()) => world.no_panic().await,
+        failed => failed,
+    };
     if matches!(result, Err(Failure::Failed { observed: Observed::NothingArrived, .. })) {
         world.settle();
     }

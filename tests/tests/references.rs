@@ -10,7 +10,7 @@ use checks::{Options, Outcome, PHASES, Subject};
 fn every_reference_passes_its_checks() {
     for phase in PHASES {
         let subject = Subject { binary: common::reference(phase.number, phase.name) };
-        let options = Options { seed: 1, all: true, broker: common::broker(phase), ..Options::default() };
+        let options = Options { seed: 1, all: true, brokers: common::brokers(phase), ..Options::default() };
         let mut failures = Vec::new();
         checks::run(phase, &subject, &options, &mut |report| match &report.outcome {
             Outcome::Failed(failed) => failures.push(format!("{} {}: {failed:#?}", report.step, report.check)),

@@ -4,16 +4,18 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use checks::Phase;
+use anyhow::{Context, Result, anyhow};
+use checks::harness::Brokers;
+use checks::{CheckReport, Outcome, Phase};
 use serde::{Deserialize, Serialize};
 
 use crate::cargo::{Build, likely_binary};
+use crate::cli::Which;
 use crate::generator::folder::write_if_changed;
 use crate::project::Project;
 
 /// The package, and its binary.
-const NAME: &str = "broker";
+pub const NAME: &str = "broker";
 
 /// The program, built if need be; says so where that takes minutes, with cargo's own progress.
 ///
@@ -29,13 +31,26 @@ pub fn build(project: &Project) -> Result<PathBuf> {
     Build { workspace, package, binary, release: false, loud, colour: false }.run()?.binary().context("the broker")
 }
 
-/// The program, built if need be, for a phase that reads from Kafka.
+/// What the checks of a phase share that reads from Kafka: the program, built if need be, and which broker it is to be.
 ///
 /// # Errors
 ///
 /// It does not build.
-pub fn program(project: &Project, phase: &Phase) -> Result<Option<PathBuf>> {
-    phase.kafka.then(|| build(project)).transpose()
+pub fn brokers(project: &Project, phase: &Phase, which: &Which) -> Result<Option<Brokers>> {
+    phase.kafka.then(|| Ok(Brokers { program: build(project)?, shared: which.arguments(project) })).transpose()
+}
+
+/// A check of a phase that reads from Kafka is skipped where the broker is not there, or not as it should be: that is no pass.
+///
+/// # Errors
+///
+/// Why one was skipped.
+pub fn was_there(phase: &Phase, reports: &[CheckReport]) -> Result<()> {
+    let skipped = reports.iter().find_map(|report| match &report.outcome {
+        Outcome::Skipped { why } if phase.kafka => Some((report, why)),
+        _ => None,
+    });
+    skipped.map_or(Ok(()), |(report, why)| Err(anyhow!("`{}` could not be run: {why}", report.check)))
 }
 
 /// The broker that `kafka` started last: `.tutor/kafka.json`.

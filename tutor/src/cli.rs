@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::project::Project;
+
 /// Rebuild a distributed WebSocket router, one step at a time.
 ///
 /// Without a command: says what to do next. Exit codes: 0 passed, 1 failing checks, 2 usage or environment.
 #[derive(Debug, Parser)]
 #[command(name = "cargo tutor", bin_name = "cargo tutor", version, after_long_help = JSON_HELP)]
 pub struct Args {
-    /// Print one JSON document instead of a screen; `--help` tells its members.
+    /// Print one JSON document instead of a screen; `cargo tutor --help` tells its members.
     #[arg(long, global = true)]
     pub json: bool,
     /// What to do.
@@ -48,6 +50,8 @@ pub enum Command {
     Kafka(KafkaArgs),
     /// Measure the reference in release mode, by the benchmark of this name; or `save`: the wait for a verdict.
     Bench(BenchArgs),
+    /// Kill the reference of a phase that reads from Kafka, again and again, in the middle of a stream: nothing is lost.
+    Soak(SoakArgs),
     /// For contributors: let clients that no one here wrote talk to the references.
     Clients(ClientsArgs),
     /// For contributors: prove that the course teaches.
@@ -90,6 +94,32 @@ pub struct PhaseArgs {
     /// Say how long building and checking took.
     #[arg(long)]
     pub timings: bool,
+    /// For a phase that reads from Kafka.
+    #[command(flatten)]
+    pub which: Which,
+}
+
+/// Which broker; without any of these, librdkafka's mock cluster.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Which {
+    /// Run Apache Kafka: needs Java 17 and, the first time, Maven.
+    #[arg(long)]
+    pub real: bool,
+    /// Use a broker that exists.
+    #[arg(long, value_name = "HOST:PORT", env = "KAFKA_BROKERS", conflicts_with = "real")]
+    pub kafka: Option<String>,
+}
+
+impl Which {
+    /// What the program `broker` is told.
+    pub fn arguments(&self, project: &Project) -> Vec<String> {
+        let cache = || project.root.join("target/tools").display().to_string();
+        match &self.kafka {
+            Some(kafka) => vec!["--kafka".into(), kafka.clone()],
+            None if self.real => vec!["--real".into(), "--cache".into(), cache()],
+            None => Vec::new(),
+        }
+    }
 }
 
 /// Arguments of `compare`.
@@ -122,13 +152,16 @@ pub struct DebriefArgs {
     pub release: bool,
 }
 
+/// Where a node listens that was not told otherwise.
+pub const DEFAULT_NODE: &str = "127.0.0.1:8080";
+
 /// Arguments of `chat`.
 #[derive(Debug, clap::Args)]
 pub struct ChatArgs {
     /// The name to register.
     pub name: String,
     /// The node's public listener.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_NODE)]
     pub node: SocketAddr,
     /// The token that proves the name, where the node asks for one.
     #[arg(long)]
@@ -139,12 +172,9 @@ pub struct ChatArgs {
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct KafkaArgs {
-    /// Run Apache Kafka instead of librdkafka's mock cluster: needs Java 17 and, the first time, Maven.
-    #[arg(long)]
-    pub real: bool,
-    /// Use a broker that exists.
-    #[arg(long, value_name = "HOST:PORT", env = "KAFKA_BROKERS", conflicts_with = "real")]
-    pub kafka: Option<String>,
+    /// Which broker.
+    #[command(flatten)]
+    pub which: Which,
     /// The broker's port; 0 lets the system choose.
     #[arg(long, value_name = "PORT", default_value_t = 9092)]
     pub port: u16,
@@ -191,6 +221,16 @@ pub struct BenchArgs {
     pub args: Vec<String>,
 }
 
+/// Arguments of `soak`.
+#[derive(Debug, clap::Args)]
+pub struct SoakArgs {
+    /// The phase's number.
+    pub phase: u8,
+    /// `--seed`, `--records`, `--kills`, and `--mock` or `--kafka HOST:PORT` instead of Apache Kafka.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<String>,
+}
+
 /// Arguments of `clients`.
 #[derive(Debug, clap::Args)]
 pub struct ClientsArgs {
@@ -229,13 +269,15 @@ With --json, standard output is one JSON document (verify: one per line):
   phase    {phase, verdict: passed|failed|not_built, done, steps, build_ms, checks_ms, errors, checks: [{check, step, title,
            elapsed_ms, outcome: passed|failed|skipped, and if failed: observed, expected, story: [{at_ms, from, to, text}],
            nodes: [{name, state, todo, panic, last_lines, lines_before}]}]}
-           with --repeat: {phase, runs, checks: [{check, step, title, failures, seeds, verdict: passed|flaky|failed}]}
+           with --repeat: {phase, runs, checks: [{check, step, title, failures, seeds, verdict: passed|flaky|failed}],
+           first: {seed, report: one of `checks` above}, the first failure of the first run that had one, or null}
   hint     {phase, check, observed, rung, of, text}
-  list     {phases: [{phase, title, code: mine|pristine|borrowed, passed: date or null, broken}]}
+  list     {phases: [{phase, title, code: mine|pristine|borrowed, passed: date or null, broken, waits_for: phase or null}]}
   reset    {phase, kept}            borrow, return  {phase, changed, before, after}
-  compare  {phase, steps: [{step, title, invariant, places: [{file, item, reference, yours}]}]}
+  compare  {phase, steps: [{step, title, invariant, places: [{file, item, reference, yours, same}]}]}
   ask      {phase, question, answer, model, kept}; what is not there is null
-  debrief  {phase, profile, rounds, measures: [{measure, title, unit, yours, reference, ratio}]}
+  debrief  {phase, profile, rounds, measures: [{measure, title, unit, yours, reference, ratio,
+           yours_range: [least, most], reference_range, rounds_disagree}]}
   verify   {point, name, passed, detail} per line, and last {passed, failed}
   clients  {passed, failed, skipped}
   kafka    {kafka, control}; send {partition, offset}; tail {partition, offset, key, value, headers} per line;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use checks::report::CheckReport;
+use checks::report::{CheckReport, Failed, Outcome};
 use checks::{Observed, Phase};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,9 @@ pub struct LastFailure {
     pub observed: Observed,
     /// How many rungs of its hint were shown.
     pub rung: usize,
+    /// The earlier phase that has to be finished first, if it ran into a step of that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<u8>,
 }
 
 impl PhaseProgress {
@@ -79,19 +82,31 @@ impl Progress {
     }
 
     /// Notes how a run of all checks ended. The rungs already shown are kept while the failure stays the same.
-    pub fn note(&mut self, phase: &Phase, failure: Option<(&CheckReport, Observed)>) {
+    pub fn note(&mut self, phase: &Phase, failure: Option<(&CheckReport, &Failed)>) {
         let entry = self.phases.entry(folder_name(phase)).or_default();
         match failure {
             None => {
                 entry.failure = None;
                 entry.passed.get_or_insert_with(now);
             }
-            Some((report, observed)) => {
+            Some((report, failed)) => {
+                let (observed, waits_for) = (failed.observed, waits_for(phase, failed));
                 let same = |old: &LastFailure| old.check == report.check && old.observed == observed;
                 let rung = entry.failure.as_ref().filter(|old| same(old)).map_or(1, |old| old.rung.max(1));
                 let (check, step) = (report.check.clone(), report.step.clone());
-                entry.failure = Some(LastFailure { check, step, observed, rung });
+                entry.failure = Some(LastFailure { check, step, observed, rung, waits_for });
             }
+        }
+    }
+
+    /// Notes that some checks were run by themselves. One that passes has been mended: should it fail again, its hint begins anew.
+    pub fn mended(&mut self, phase: &Phase, reports: &[CheckReport]) {
+        let failure = self.phases.get_mut(&folder_name(phase)).and_then(|entry| entry.failure.as_mut());
+        let passed = |check: &str| {
+            reports.iter().any(|report| report.check == check && matches!(report.outcome, Outcome::Passed))
+        };
+        if let Some(failure) = failure.filter(|failure| passed(&failure.check)) {
+            failure.rung = 1;
         }
     }
 
@@ -103,14 +118,27 @@ impl Progress {
     }
 }
 
+/// The earlier phase in whose unfinished step this failure ended: nothing of `phase` itself was looked at.
+pub fn waits_for(phase: &Phase, failed: &Failed) -> Option<u8> {
+    let todo = failed.nodes.iter().find_map(|node| node.todo.as_ref())?;
+    let (below, _) = todo.step.split_once('.')?;
+    below.parse().ok().filter(|below| *below < phase.number)
+}
+
+/// Whether `check` passed in the last run of all checks; not where nothing is known of one.
+pub fn passed_last(project: &Project, phase: &Phase, check: &str) -> bool {
+    let text = fs::read_to_string(last_run(project, phase)).unwrap_or_default();
+    let reports: Vec<CheckReport> = serde_json::from_str(&text).unwrap_or_default();
+    reports.iter().any(|report| report.check == check && matches!(report.outcome, Outcome::Passed))
+}
+
 /// Keeps the last run's reports.
 ///
 /// # Errors
 ///
 /// Whatever the file system refuses.
 pub fn keep_reports(project: &Project, phase: &Phase, reports: &[CheckReport]) -> Result<()> {
-    let path = project.state().join(format!("last-{}.json", phase.number));
-    write_if_changed(&path, (serde_json::to_string_pretty(reports)? + "\n").as_bytes())
+    write_if_changed(&last_run(project, phase), (serde_json::to_string_pretty(reports)? + "\n").as_bytes())
 }
 
 /// Now, as `2025-01-31T12:00:00Z`.
@@ -118,6 +146,46 @@ pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
+fn last_run(project: &Project, phase: &Phase) -> PathBuf {
+    project.state().join(format!("last-{}.json", phase.number))
+}
+
 fn path(project: &Project) -> PathBuf {
     project.state().join("progress.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use checks::PHASES;
+
+    fn report(outcome: Outcome) -> CheckReport {
+        let (check, step, title) = (String::from("echo-text"), String::from("1.1"), String::new());
+        CheckReport { check, step, title, elapsed_ms: 0, outcome }
+    }
+
+    fn fails(progress: &mut Progress) -> usize {
+        let (observed, expected) = (Observed::NothingArrived, String::new());
+        let failed = Failed { observed, expected, story: Vec::new(), nodes: Vec::new() };
+        let seen = report(Outcome::Failed(Box::new(failed.clone())));
+        progress.note(PHASES[0], Some((&seen, &failed)));
+        rung(progress)
+    }
+
+    fn rung(progress: &Progress) -> usize {
+        progress.of(PHASES[0]).failure.map_or(0, |failure| failure.rung)
+    }
+
+    #[test]
+    fn a_hint_begins_anew_when_its_check_was_green_in_between_by_itself_too() {
+        let mut progress = Progress::default();
+        assert_eq!(fails(&mut progress), 1);
+        progress.climbed(PHASES[0], 3);
+        assert_eq!(fails(&mut progress), 3, "nothing has changed");
+        progress.mended(PHASES[0], &[report(Outcome::Passed)]);
+        assert_eq!(fails(&mut progress), 1);
+        progress.climbed(PHASES[0], 3);
+        progress.note(PHASES[0], None);
+        assert_eq!(fails(&mut progress), 1);
+    }
 }

@@ -125,7 +125,8 @@ fn green_says_what_was_built_and_what_is_next() {
 fn green(phase: &'static Phase, subject: Option<&str>) -> String {
     let reports: Vec<_> = phase.checks.iter().filter(|check| check.step == 1).map(passed).collect();
     let built = questions::of(phase).expect("the phase has a question").built;
-    let verdict = Verdict { phase, reports: &reports, hint: None, built: &built, subject, partial: false };
+    let verdict =
+        Verdict { phase, reports: &reports, hint: None, built: &built, subject, partial: false, passed_before: false };
     fits(verdict.render(Paint { colour: false }))
 }
 

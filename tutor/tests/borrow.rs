@@ -11,10 +11,13 @@ use checks::PHASES;
 use serde_json::Value;
 use tutor::cargo;
 use tutor::generator::{Cut, Generated};
+use tutor::progress::Progress;
 use tutor::project::{Project, folder_name};
 use tutor::variant::{Slot, set_apart};
 
 static PROJECT: LazyLock<Project> = LazyLock::new(|| Project::find().expect("the tests run inside the project"));
+/// Phases that a copy of the course has.
+const COPIED: usize = 2;
 const OWN: &str = "socket = { path = \"phases/1-socket\", package = \"phase-1-socket\" }";
 const BORROWED: &str = "socket = { path = \"solutions/1-socket\", package = \"solution-1-socket\" }";
 const CHANGE: &str = "\
@@ -83,7 +86,7 @@ impl Course {
     fn listed(&self) -> Vec<String> {
         let list: Value = serde_json::from_str(&self.tutor(&["list", "--json"]).out).expect("it is JSON");
         let phases = list["phases"].as_array().expect("it lists phases");
-        phases.iter().map(|phase| phase["code"].as_str().unwrap_or_default().to_owned()).collect()
+        phases.iter().take(COPIED).map(|phase| phase["code"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// Phase 2 builds, and all its steps stand.
@@ -94,20 +97,18 @@ impl Course {
         assert_eq!((said.status, &verdict["done"]), (Some(0), &verdict["steps"]));
     }
 
-    /// Phase 2 ends in a step that phase 1 has not taken, and the screen says what to do.
-    fn meets_an_unfinished_phase(&self) {
-        let said = self.tutor(&["phase", "2"]);
-        assert_eq!(said.status, Some(1), "{}\n{}", said.out, said.err);
-        let words = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(words.contains("You have reached step 1.1"), "{}", said.out);
-        assert!(words.contains("`cargo tutor borrow 1` builds on its reference instead."), "{}", said.out);
+    /// Phase 2 ends in a step that phase 1 has not taken; gives the screens of all who have to say so.
+    fn meets_an_unfinished_phase(&self) -> String {
+        let (phase, hint, list) = (self.tutor(&["phase", "2"]), self.tutor(&["hint", "2"]), self.tutor(&["list"]));
+        assert_eq!((phase.status, hint.status), (Some(1), Some(2)), "{}\n{}", phase.out, phase.err);
+        format!("{}\n$ cargo tutor hint 2\n{}\n$ cargo tutor list\n{}", phase.out, hint.err, list.out)
     }
 }
 
 #[test]
 fn one_line_changes_and_changes_back() {
     let course = Course::new("borrow-line");
-    (0..2).for_each(|at| drop(course.write(at, Cut::After(0))));
+    (0..COPIED).for_each(|at| drop(course.write(at, Cut::After(0))));
     // The lockfile as it is for these members.
     let tree = cargo::command(&course.slot.root).args(["tree", "--workspace", "--depth", "0"]).output();
     assert!(tree.expect("cargo starts").status.success());
@@ -134,9 +135,27 @@ fn one_line_changes_and_changes_back() {
 }
 
 #[test]
+fn what_is_next_skips_what_is_borrowed() {
+    let course = Course::new("borrow-next");
+    (0..COPIED).for_each(|at| drop(course.write(at, Cut::After(0))));
+    let next = || course.tutor(&[]).out;
+    let title = |screen: &str| screen.lines().next().unwrap_or_default().to_owned();
+    assert_eq!(title(&next()), "Next: phase 1 · Socket");
+    assert_eq!(course.tutor(&["borrow", "1"]).status, Some(0));
+    assert_eq!(title(&next()), format!("Next: phase 2 · {}", PHASES[1].title));
+
+    let mut progress = Progress::default();
+    PHASES[1..].iter().for_each(|phase| progress.note(phase, None));
+    progress.save(&Project { root: course.slot.root.clone() }).expect("the progress can be written");
+    insta::assert_snapshot!("nothing_left_to_build", next());
+    assert_eq!(course.tutor(&["return", "1"]).status, Some(0));
+    assert_eq!(title(&next()), "Next: phase 1 · Socket");
+}
+
+#[test]
 fn what_cargo_refuses_is_shown_and_not_changed() {
     let course = Course::new("borrow-refused");
-    (0..2).for_each(|at| drop(course.write(at, Cut::After(0))));
+    (0..COPIED).for_each(|at| drop(course.write(at, Cut::After(0))));
     fs::remove_file(course.path("solutions")).expect("it is a link");
     // Windows' ends of lines, and none behind the last: a manifest that was edited.
     let edited = manifest().replace('\n', "\r\n").trim_end().to_owned();
@@ -155,14 +174,15 @@ fn a_later_phase_on_the_reference_and_on_ones_own() {
     let course = Course::new("borrow-built");
     course.write_to_be_built(0, Cut::After(0));
     course.write_to_be_built(1, Cut::Full);
-    course.meets_an_unfinished_phase();
+    insta::assert_snapshot!("an_unfinished_phase_below", course.meets_an_unfinished_phase());
 
     assert_eq!(course.tutor(&["borrow", "1"]).status, Some(0));
     course.passes();
 
     // What was built on the reference passes for nobody's own.
     assert_eq!(course.tutor(&["return", "1"]).status, Some(0));
-    course.meets_an_unfinished_phase();
+    let again = course.meets_an_unfinished_phase();
+    assert!(again.contains("but waits for phase 1"), "{again}");
 
     course.write_to_be_built(0, Cut::Full);
     course.passes();

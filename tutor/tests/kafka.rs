@@ -31,14 +31,14 @@ impl Drop for Foreground {
 }
 
 impl Course {
-    /// What the tutor builds is found by the links.
+    /// What the tutor builds is found by the links, and built once.
     fn new() -> Self {
         let project = Project::find().expect("the tests run inside the project");
         let root = project.scratch().join("kafka");
         // What an earlier run left; the first finds nothing.
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(&root).expect("the folder can be made");
-        for name in ["Cargo.toml", "Cargo.lock", ".cargo", "phases", "tests", "tutor"] {
+        for name in ["Cargo.toml", "Cargo.lock", ".cargo", "phases", "target", "tests", "tutor"] {
             std::os::unix::fs::symlink(project.root.join(name), root.join(name)).expect("a link can be made");
         }
         Self { root }

@@ -86,16 +86,18 @@ fn endless_loop() {
 
 #[test]
 fn panic() {
-    let case = Case::instead_of_the_echo("panic!(\"no such luck\");");
+    let case = Case::instead_of_the_echo(&after_reading("panic!(\"no such luck\");"));
     insta::assert_snapshot!(case.screen());
+}
+
+/// With a message unread, the kernel says goodbye by a reset, or not, as the moment has it.
+fn after_reading(end: &str) -> String {
+    format!("let (mut ws, ..) = _kept;\n    let _ = ws.next().await;\n    {end}")
 }
 
 #[test]
 fn process_exit() {
-    // After it has read: with a message unread, the kernel says goodbye by a reset, or not, as the moment has it.
-    let case = Case::instead_of_the_echo(
-        "let (mut ws, ..) = _kept;\n    let _ = ws.next().await;\n    std::process::exit(3);",
-    );
+    let case = Case::instead_of_the_echo(&after_reading("std::process::exit(3);"));
     insta::assert_snapshot!(case.screen());
 }
 

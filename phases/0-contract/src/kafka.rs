@@ -11,25 +11,25 @@ use crate::Topic;
 #[derive(Debug, Clone, Args)]
 pub struct Kafka {
     /// Brokers to read records from, as host:port; use commas [default: none, no records are read]
-    #[arg(id = "kafka", long = "kafka", env = "ROUTER_KAFKA", value_name = "BROKERS")]
+    #[arg(long = "kafka", env = "ROUTER_KAFKA", value_name = "BROKERS")]
     pub brokers: Option<String>,
 
     /// The topic whose records name users
-    #[arg(id = "kafka-topic", long = "kafka-topic", env = "ROUTER_KAFKA_TOPIC", default_value = "messages")]
+    #[arg(long = "kafka-topic", env = "ROUTER_KAFKA_TOPIC", default_value = "messages")]
     #[arg(value_parser = topic)]
     pub topic: Topic,
 
     /// The consumer group that all nodes of a cluster are in
-    #[arg(id = "kafka-group", long = "kafka-group", env = "ROUTER_KAFKA_GROUP", default_value = "router")]
+    #[arg(long = "kafka-group", env = "ROUTER_KAFKA_GROUP", default_value = "router")]
     pub group: String,
 
     /// The topic that records go to which cannot be brought to anybody
-    #[arg(id = "kafka-dead-topic", long = "kafka-dead-topic", env = "ROUTER_KAFKA_DEAD_TOPIC")]
+    #[arg(long = "kafka-dead-topic", env = "ROUTER_KAFKA_DEAD_TOPIC")]
     #[arg(value_parser = topic, default_value = "messages.dead")]
     pub dead_topic: Topic,
 
     /// A node that is not heard of for so long loses its partitions to the others
-    #[arg(id = "kafka-session-timeout", long = "kafka-session-timeout", env = "ROUTER_KAFKA_SESSION_TIMEOUT")]
+    #[arg(long = "kafka-session-timeout", env = "ROUTER_KAFKA_SESSION_TIMEOUT")]
     #[arg(value_parser = duration, default_value = "6s")]
     pub session_timeout: Duration,
 

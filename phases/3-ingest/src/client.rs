@@ -53,7 +53,7 @@ pub fn consumer(node: &Node) -> KafkaResult<(StreamConsumer<Callbacks>, mpsc::Re
         .set("enable.auto.offset.store", "false")
         .set("session.timeout.ms", session_ms.to_string())
         // Also how soon this node learns that another wants to join.
-        .set("heartbeat.interval.ms", (session_ms / 5).max(1).to_string())
+        .set("heartbeat.interval.ms", (session_ms / 10).max(1).to_string())
         // Only those partitions change hands that have to; nobody stops for the others.
         .set("partition.assignment.strategy", "cooperative-sticky")
         // What librdkafka reads ahead is memory as well.

@@ -95,7 +95,9 @@ impl Lanes {
     /// Lets all lanes try again that are due.
     pub fn retry(&mut self) {
         let now = Instant::now();
-        while let Some((_, user)) = self.held.pop_front_if(|(at, _)| *at <= now) {
+        while self.held.front().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, user)) = self.held.pop_front()
+        {
             if let Some(lane) = self.lanes.get_mut(&user) {
                 lane.held = false;
                 lane.resume(&*self.deliver, &self.answers);
@@ -139,7 +141,9 @@ impl Lane {
         //| let _ = (deliver, answers, Slot::submit, Slot::is_refused);
         //| todo!("step 3.4: submit those that wait, in order, until one is refused")
         // A refusal may not have been heeded yet: the answer waits behind others.
-        while !self.slots.get(self.submitted.wrapping_sub(1)).is_some_and(Slot::is_refused)
+        let told = |lane: &Self| lane.slots.get(lane.submitted.wrapping_sub(1)).is_some_and(Slot::is_refused);
+        while self.refused == 0
+            && !told(self)
             && let Some(slot) = self.slots.get_mut(self.submitted)
         {
             slot.submit(deliver, answers);
@@ -159,9 +163,7 @@ impl Lane {
             self.submitted -= 1;
             self.refused -= 1;
         }
-        if self.refused == 0 {
-            self.advance(deliver, answers);
-        }
+        self.advance(deliver, answers);
         // ANCHOR_END: step-3-4-resume
     }
     // ANCHOR_END: resume

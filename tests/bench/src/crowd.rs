@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 
-use crate::subject::Subject;
+use crate::subject::{Subject, told};
 
 /// How many users do something at the same time; the others wait for their turn.
 const AT_A_TIME: usize = 32;
@@ -190,8 +190,4 @@ async fn left_nothing(node: &Subject, users: usize, waves: usize) -> Result<()> 
 
 async fn stat(admin: &Admin, counter: &str) -> Result<u64> {
     admin.counter(counter).await.map_err(told)
-}
-
-fn told(failure: checks::Failure) -> anyhow::Error {
-    anyhow!("the admin listener: {failure:?}")
 }

@@ -3,7 +3,9 @@
 //! Generator and server share the machine, so absolute figures say little and ratios a lot.
 //!
 //! - [`idle`]: memory per idle socket. [`echo`]: echoes. [`route`]: messages from user to user, beside other routers.
+//! - [`kafka`]: records from a topic to users, beside a bare consumer and the floor.
 //! - [`crowd`]: ten thousand users come, talk and leave, and nothing is left of them.
+//! - [`soak`]: records stream while the node is killed, and none is lost.
 //! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`dialect`]: adapters for routers.
 
 mod crowd;
@@ -11,16 +13,25 @@ mod dialect;
 mod echo;
 mod floor;
 mod idle;
+mod kafka;
 mod route;
+mod soak;
 mod subject;
 
+use std::io::Read;
 use std::path::PathBuf;
+use std::process::exit;
+use std::thread;
 
+use checks::kill_all;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
 #[command(about = "Measures a router beside a floor", max_term_width = 100)]
 struct Cli {
+    /// End when standard input does
+    #[arg(long, global = true, hide = true)]
+    until_eof: bool,
     #[command(subcommand)]
     bench: Bench,
 }
@@ -61,6 +72,8 @@ enum Bench {
         #[arg(long, default_value_t = 2)]
         seconds: u64,
     },
+    /// Records from Kafka to users: a backlog, delay at 2,000 a second, CPU; beside a bare consumer and the floor
+    Kafka(kafka::Options),
     /// Users register, talk and leave, twice: every table is empty afterwards, and the second time costs no more memory
     Crowd {
         /// The node to measure
@@ -70,6 +83,8 @@ enum Bench {
         #[arg(long, default_value_t = 10_000)]
         users: usize,
     },
+    /// Records stream from Kafka to users while the node is killed: none is lost, and each user's order holds
+    Soak(soak::Options),
     /// A floor itself: started by the benchmarks
     #[command(hide = true)]
     Floor {
@@ -80,11 +95,25 @@ enum Bench {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    match Cli::parse().bench {
+    let cli = Cli::parse();
+    if cli.until_eof {
+        thread::spawn(end_with_stdin);
+    }
+    match cli.bench {
         Bench::Idle { bin, sockets } => idle::run(&bin, sockets).await,
         Bench::Echo { bin, rounds, seconds } => echo::run(&bin, rounds, seconds).await,
         Bench::Route { bin, rounds, seconds } => route::run(&bin, rounds, seconds).await,
+        Bench::Kafka(options) => kafka::run(&options).await,
         Bench::Crowd { bin, users } => crowd::run(&bin, users).await,
+        Bench::Soak(options) => soak::run(&options).await,
         Bench::Floor { floor } => floor::serve(floor).await,
     }
+}
+
+/// On a thread of its own, so that no way of ending the tutor leaves this process, or what it has started.
+fn end_with_stdin() {
+    let mut chunk = [0; 64];
+    while matches!(std::io::stdin().read(&mut chunk), Ok(1..)) {}
+    kill_all();
+    exit(1);
 }

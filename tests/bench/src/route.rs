@@ -77,10 +77,8 @@ async fn measure(router: &Router, length: Duration) -> Result<Figures> {
     let subject = Subject::launch(router).await?;
     let run = Run::start(&subject, router.dialect, length, None).await?;
     figures.per_second = run.messages as f64 / run.took.as_secs_f64();
-    let cpu_before = subject.cpu();
     let mut run = Run::start(&subject, router.dialect, length, Some(PACE)).await?;
-    let cpu = cpu_before.zip(subject.cpu()).map_or(f64::NAN, |(before, after)| after - before);
-    figures.cpu_us = cpu * 1e6 / run.messages as f64;
+    figures.cpu_us = run.cpu_us;
     figures.p50_us = percentile(&mut run.delays_us, 0.50) as f64;
     figures.p99_us = percentile(&mut run.delays_us, 0.99) as f64;
     Ok(figures)
@@ -112,22 +110,24 @@ async fn user(subject: &Subject, dialect: Dialect, name: String) -> Result<Socke
 }
 
 /// What all pairs did together.
-struct Run {
-    messages: u64,
-    took: Duration,
-    delays_us: Vec<u64>,
+pub struct Run {
+    pub messages: u64,
+    pub took: Duration,
+    pub delays_us: Vec<u64>,
+    /// The router's, a message.
+    pub cpu_us: f64,
 }
 
 impl Run {
     /// With a pace, messages leave at their time, whatever became of those before; without one, 32 are outstanding.
-    async fn start(subject: &Subject, dialect: Dialect, length: Duration, pace: Option<u64>) -> Result<Self> {
+    pub async fn start(subject: &Subject, dialect: Dialect, length: Duration, pace: Option<u64>) -> Result<Self> {
         let mut pairs = Vec::new();
         for pair in 0..PAIRS {
             let sender = user(subject, dialect, format!("from-{pair}")).await?;
             let receiver = user(subject, dialect, format!("to-{pair}")).await?;
             pairs.push((format!("to-{pair}"), sender, receiver));
         }
-        let start = Instant::now();
+        let (start, cpu) = (Instant::now(), subject.cpu());
         let mut running = JoinSet::new();
         for (to, sender, receiver) in pairs {
             let window = Arc::new(Semaphore::new(OUTSTANDING));
@@ -144,7 +144,8 @@ impl Run {
         while let Some(pair) = running.join_next().await {
             delays_us.extend(pair??);
         }
-        Ok(Self { messages: delays_us.len() as u64, took: start.elapsed(), delays_us })
+        let messages = delays_us.len() as u64;
+        Ok(Self { messages, took: start.elapsed(), delays_us, cpu_us: subject.cpu_us_since(cpu, messages) })
     }
 }
 

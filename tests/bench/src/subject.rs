@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use checks::Failure;
 use checks::harness::process::Process;
 use checks::harness::{Admin, Story, eventually};
 use tokio::net::TcpStream;
@@ -77,6 +79,12 @@ impl Subject {
         Ok(Admin::new(&Story::begin(), "node", address))
     }
 
+    /// SIGTERM; how it ended.
+    pub async fn stop(self) -> ExitStatus {
+        self.process.terminate();
+        self.process.exited().await
+    }
+
     /// Whether it has panicked.
     pub fn has_panicked(&self) -> bool {
         self.process.report("node").panic.is_some()
@@ -95,6 +103,20 @@ impl Subject {
         let fields = stat.rsplit_once(") ")?.1.split(' ').skip(11).take(2);
         let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
         Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+
+    /// Microseconds of CPU for each of `count` things, since it had used `before`.
+    pub fn cpu_us_since(&self, before: Option<f64>, count: u64) -> f64 {
+        let used = before.zip(self.cpu()).map_or(f64::NAN, |(before, after)| after - before);
+        used * 1e6 / count as f64
+    }
+}
+
+/// What a node or a broker did not do, as an error that a person reads.
+pub fn told(failure: Failure) -> anyhow::Error {
+    match failure {
+        Failure::Skipped { why } => anyhow!(why),
+        Failure::Failed { expected, .. } => anyhow!("expected {expected}"),
     }
 }
 

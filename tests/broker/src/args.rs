@@ -5,10 +5,13 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::ends::End;
+
 /// A Kafka broker for the checks; prints `ready kafka=… control=…` once it serves.
 ///
 /// Without `--kafka` and `--real`: librdkafka's mock cluster, in memory.
 #[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub struct Args {
     /// Where the control routes are served; loopback only.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = loopback)]
@@ -28,6 +31,9 @@ pub struct Args {
     /// End when standard input does, so that no way of killing a parent leaves this process behind.
     #[arg(long)]
     pub until_eof: bool,
+    /// No broker, but what benchmarks need at its ends.
+    #[command(subcommand)]
+    pub end: Option<End>,
 }
 
 /// Whoever reaches the routes may write to the broker.

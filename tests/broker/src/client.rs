@@ -63,7 +63,8 @@ pub fn config(address: &str) -> ClientConfig {
     config
 }
 
-fn producing(config: &ClientConfig) -> ClientConfig {
+/// What producers add to that.
+pub fn producing(config: &ClientConfig) -> ClientConfig {
     let mut config = config.clone();
     config
         // Keeps the order when a request is repeated.

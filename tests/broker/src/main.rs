@@ -6,12 +6,14 @@
 //! - [`mock`] with [`native`], [`capacity`] and [`relay`]: librdkafka's mock cluster, what it can keep, and a port of one's choice.
 //! - [`real`] with [`maven`] and `guard.sh`: Apache Kafka in a Java process, where it is from, and how it ends.
 //! - [`records`], [`topics`], [`groups`]: a client of whichever broker it is.
+//! - [`ends`]: what benchmarks need that speaks Kafka.
 
 mod api;
 mod args;
 mod broker;
 mod capacity;
 mod client;
+mod ends;
 mod error;
 mod groups;
 mod maven;
@@ -42,7 +44,11 @@ const ENVIRONMENT: i32 = 2;
 
 #[tokio::main]
 async fn main() {
-    let ended = run(&Args::parse()).await;
+    let args = Args::parse();
+    let ended = match &args.end {
+        Some(end) => end.run(),
+        None => run(&args).await,
+    };
     if let Err(error) = &ended {
         eprintln!("error: {error:#}");
     }

@@ -1,11 +1,12 @@
 //! Apache Kafka from Maven Central: fetched once, by coordinates, into a folder that is kept.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::process::Command;
+use tokio::task::spawn_blocking;
 
 /// The oldest Java that it runs on.
 const JAVA: u32 = 17;
@@ -14,7 +15,7 @@ const POM: &str = include_str!("pom.xml");
 /// The version in the pom, as the folder's name.
 const FOLDER: &str = "kafka-4.1.1";
 
-/// The folder with its jars, fetched if need be.
+/// The folder with its jars, fetched if need be: by one process at a time, for which the others wait.
 ///
 /// # Errors
 ///
@@ -25,8 +26,20 @@ pub async fn jars(cache: &Path) -> Result<PathBuf> {
     if jars.is_dir() {
         return Ok(jars);
     }
-    fetch(cache, &jars).await?;
+    let _locked = lock(cache).await?;
+    if !jars.is_dir() {
+        fetch(cache, &jars).await?;
+    }
     Ok(jars)
+}
+
+/// Held until the file is closed, by whatever end of the process.
+async fn lock(cache: &Path) -> Result<File> {
+    fs::create_dir_all(cache).with_context(|| format!("cannot make {}", cache.display()))?;
+    let path = cache.join(format!("{FOLDER}.lock"));
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    let locked = spawn_blocking(move || file.lock().map(|()| file)).await?;
+    locked.with_context(|| format!("cannot lock {}", path.display()))
 }
 
 async fn java() -> Result<()> {

@@ -41,6 +41,6 @@ pub use proxy::Proxy;
 pub use raw::RawClient;
 pub use rng::Rng;
 pub use story::Story;
-pub use topic::{Kafka, Topic};
-pub use world::World;
+pub use topic::{Brokers, Kafka, Topic};
+pub use world::{NO_KAFKA, World};
 pub use ws::Client;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::BufRead;
+use std::time::Instant;
 
 use crate::harness::story::shorten;
 use crate::report::{Panic, Todo};
@@ -61,6 +62,8 @@ pub struct Output {
     pub todo: Option<Todo>,
     /// The first panic that it logged, until `settled`.
     pub panic: Option<Panic>,
+    /// When that was read.
+    pub panicked_at: Option<Instant>,
     /// The check has failed without a panic: one that comes later is a consequence, such as a client's going.
     pub settled: bool,
     /// Where std's own hook has announced a panic whose message is the next line.
@@ -72,6 +75,9 @@ impl Output {
     pub fn line(&mut self, line: &str) {
         if !self.settled {
             self.note_panic(line);
+        }
+        if self.panic.is_some() {
+            self.panicked_at.get_or_insert_with(Instant::now);
         }
         if self.last_lines.len() == KEPT_LINES {
             self.last_lines.pop_front();

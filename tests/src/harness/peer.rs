@@ -12,6 +12,8 @@ use crate::harness::story::{Story, show_binary, show_text};
 
 /// How long an answer may take before it counts as missing. Generous, since only failing checks wait for it.
 pub const PATIENCE: Duration = Duration::from_millis(600);
+/// How long for a connection and its upgrade, which all else needs: nobody waits for this often, and a machine may be busy starting nodes.
+pub const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Something that came from a node over a WebSocket.
 #[derive(Debug, Clone, PartialEq, Eq)]

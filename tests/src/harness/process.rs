@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -96,6 +97,11 @@ impl Process {
     /// It ended though nobody had asked it to.
     pub fn exited_by_itself(&self) -> bool {
         self.exit_status().is_some() && !self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Since when it is known that a task of it has panicked, if one has.
+    pub fn panicked_at(&self) -> Option<Instant> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).panicked_at
     }
 
     /// From now on panics explain nothing any more.

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::Observed;
 use crate::harness::failure::Failure;
 use crate::harness::frame::{self, Frame};
-use crate::harness::peer::{PATIENCE, Peer, Seen};
+use crate::harness::peer::{CONNECT_PATIENCE, PATIENCE, Peer, Seen};
 use crate::harness::story::Story;
 
 /// Small, so that a client that does not read is soon felt.
@@ -37,7 +37,7 @@ impl RawClient {
     ///
     /// # Errors
     ///
-    /// `ConnectFailed` if the connection or its upgrade is refused, or takes longer than [`PATIENCE`].
+    /// `ConnectFailed` if the connection or its upgrade is refused, or takes longer than [`CONNECT_PATIENCE`].
     pub async fn connect(
         story: &Story,
         name: &str,
@@ -46,7 +46,7 @@ impl RawClient {
         small: bool,
     ) -> Result<Self, Failure> {
         story.record(name, node, "connect");
-        let (answer, stream) = match timeout(PATIENCE, upgrade(address, small)).await {
+        let (answer, stream) = match timeout(CONNECT_PATIENCE, upgrade(address, small)).await {
             Ok(Ok(upgraded)) => upgraded,
             Ok(Err(error)) => (error.to_string(), None),
             Err(_) => ("no answer to the upgrade".to_owned(), None),

@@ -1,4 +1,4 @@
-//! What happened in a check, in order, short enough for a terminal.
+//! What happened in a check, in order, bounded so that a terminal can show it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -9,8 +9,9 @@ use crate::report::Event;
 const KEPT_EVENTS: usize = 120;
 /// How many of them are the beginning.
 const KEPT_FIRST: usize = 20;
-/// With names and an arrow before it, the text ends before column 80.
-const TEXT_CHARS: usize = 52;
+/// Enough for all the flags of a node, which are needed to do by hand what a check has done; an answer that lists a thousand users
+/// is shown by its beginning.
+const TEXT_CHARS: usize = 300;
 /// How much of a payload is shown.
 const PAYLOAD_CHARS: usize = 24;
 
@@ -64,12 +65,16 @@ pub fn shorten(text: &str, limit: usize) -> String {
     short
 }
 
-/// A text payload as a story shows it: quoted; a long one by its beginning and its size.
+/// A text payload as a story shows it: quoted, unless it is by itself (a JSON string); a long one by its beginning and its size.
 pub fn show_text(text: &str) -> String {
+    let short = shorten(text, PAYLOAD_CHARS);
+    let has_quotes = text.len() > 1 && text.starts_with('"') && text.ends_with('"');
+    let quote = if has_quotes { "" } else { "\"" };
     if text.len() <= PAYLOAD_CHARS {
-        format!("\"{}\"", shorten(text, PAYLOAD_CHARS))
+        format!("{quote}{short}{quote}")
     } else {
-        format!("\"{}\" ({} bytes)", shorten(text, PAYLOAD_CHARS), text.len())
+        // What is cut off takes its own quote along.
+        format!("{quote}{short}\" ({} bytes)", text.len())
     }
 }
 
@@ -86,6 +91,8 @@ mod tests {
     fn long_payloads_end_in_an_ellipsis_and_their_size() {
         assert_eq!(show_text("hi"), "\"hi\"");
         assert_eq!(show_text(&"é".repeat(40)), format!("\"{}…\" (80 bytes)", "é".repeat(23)));
+        assert_eq!(show_text("\"hi\""), "\"hi\"");
+        assert_eq!(show_text(&format!("\"{}\"", "a".repeat(40))), format!("\"{}…\" (42 bytes)", "a".repeat(22)));
         assert_eq!(shorten("two\nlines", 20), "two lines");
     }
 

@@ -1,6 +1,6 @@
 //! A topic as a check of phase 3 handles it: with a group and dead letters of its own, on a broker that others may share.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
@@ -11,7 +11,16 @@ use crate::harness::eventually::eventually;
 use crate::harness::failure::Failure;
 use crate::harness::story::Story;
 
-/// The program `broker`, and the one broker of it that the checks of a run share.
+/// How brokers come to be.
+#[derive(Debug, Clone)]
+pub struct Brokers {
+    /// The program `broker`.
+    pub program: PathBuf,
+    /// What it is told for the broker that the checks of a run share; nothing makes it a mock cluster.
+    pub shared: Vec<String>,
+}
+
+/// The broker that the checks of a run share, and how others are made.
 #[derive(Debug, Clone)]
 pub struct Kafka {
     program: PathBuf,
@@ -32,8 +41,10 @@ impl Kafka {
     /// # Errors
     ///
     /// A skip, if it does not come up.
-    pub async fn start(program: &Path) -> Result<Self, Failure> {
-        Ok(Self { program: program.to_owned(), shared: Broker::start(program, &[]).await? })
+    pub async fn start(brokers: &Brokers) -> Result<Self, Failure> {
+        let told: Vec<&str> = brokers.shared.iter().map(String::as_str).collect();
+        let shared = Broker::start(&brokers.program, &told).await?;
+        Ok(Self { program: brokers.program.clone(), shared })
     }
 
     /// The shared one, told of in this story.
@@ -41,7 +52,7 @@ impl Kafka {
         self.shared.told_in(story)
     }
 
-    /// Another one, which may go away without harm to others.
+    /// Another one, which may go away without harm to others: a mock cluster, whatever the shared one is, since that is back in no time.
     ///
     /// # Errors
     ///
@@ -101,7 +112,6 @@ impl Topic {
             ("--kafka-topic", self.name.clone()),
             ("--kafka-group", self.name.clone()),
             ("--kafka-dead-topic", self.dead()),
-            ("--kafka-session-timeout", String::from("1s")),
         ];
         flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
     }

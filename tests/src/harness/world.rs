@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
 use crate::Observed;
 use crate::harness::broker::Broker;
-use crate::harness::failure::Failure;
+use crate::harness::failure::{Failure, ensure};
 use crate::harness::node::Node;
 use crate::harness::process::Process;
 use crate::harness::proxy::Proxy;
@@ -17,10 +17,14 @@ use crate::harness::story::Story;
 use crate::harness::topic::{Kafka, Topic};
 use crate::report::{Failed, NodeReport};
 
+/// Why a check is skipped that needs Kafka where nobody gave any.
+pub const NO_KAFKA: &str = "there is no Kafka broker for checks";
 /// How long a node may take to its ready line; a few milliseconds are usual.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 /// After a failure: how long to wait for a process that is about to end, so that a crash is told as what it is.
 const LAST_WORDS: Duration = Duration::from_millis(50);
+/// Much longer than from a client's going, at the end of a check, to the look at what its node has said by then.
+const A_MOMENT: Duration = Duration::from_millis(50);
 
 /// The surroundings of one check. Dropping it kills its nodes.
 #[derive(Debug)]
@@ -28,19 +32,25 @@ pub struct World {
     binary: PathBuf,
     seed: u64,
     story: Story,
-    kafka: Option<Kafka>,
+    kafka: Result<Kafka, Failure>,
     nodes: Mutex<Vec<(String, Arc<Process>)>>,
 }
 
 impl World {
     /// A world without nodes; its story begins now.
     pub fn new(binary: &Path, seed: u64) -> Self {
-        Self { binary: binary.to_owned(), seed, story: Story::begin(), kafka: None, nodes: Mutex::default() }
+        Self {
+            binary: binary.to_owned(),
+            seed,
+            story: Story::begin(),
+            kafka: Err(Failure::skip(NO_KAFKA)),
+            nodes: Mutex::default(),
+        }
     }
 
-    /// The same with a Kafka broker, which other worlds share.
-    pub fn with_kafka(self, kafka: Option<&Kafka>) -> Self {
-        Self { kafka: kafka.cloned(), ..self }
+    /// The same with a Kafka broker, which other worlds share, or with the reason why there is none.
+    pub fn with_kafka(self, kafka: Result<Kafka, Failure>) -> Self {
+        Self { kafka, ..self }
     }
 
     /// The broker that is shared.
@@ -71,7 +81,7 @@ impl World {
     }
 
     fn kafka(&self) -> Result<&Kafka, Failure> {
-        self.kafka.as_ref().ok_or_else(|| Failure::skip("there is no Kafka broker for checks (package `broker`)"))
+        self.kafka.as_ref().map_err(Clone::clone)
     }
 
     /// Where to record what no client records by itself.
@@ -129,6 +139,26 @@ impl World {
         let nodes = self.node_reports();
         let observed = self.cause(&nodes).unwrap_or(observed);
         Failed { observed, expected, story: self.story.events(), nodes }
+    }
+
+    /// What has to hold in every check: no node has panicked. The clients of a check leave when it ends, and what a running node makes of that
+    /// is for another check to judge: of such a node, what it said a moment ago counts. Of one that has ended, all that it said.
+    ///
+    /// # Errors
+    ///
+    /// `Panicked`.
+    pub async fn no_panic(&self) -> Result<(), Failure> {
+        let now = Instant::now();
+        for process in self.processes() {
+            let ended = process.exit_status().is_some();
+            if ended {
+                // Its streams end with it, unless it has left a child behind that holds them.
+                let _ = timeout(LAST_WORDS, process.last_words()).await;
+            }
+            let panicked = process.panicked_at().is_some_and(|at| ended || at + A_MOMENT < now);
+            ensure(!panicked, Observed::Panicked, "a node that does not panic")?;
+        }
+        Ok(())
     }
 
     /// Nothing came, and no node has panicked so far: what panics from now on does so because the check has ended, and its

@@ -14,7 +14,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::Observed;
 use crate::harness::failure::Failure;
-use crate::harness::peer::{PATIENCE, Peer, Seen};
+use crate::harness::peer::{CONNECT_PATIENCE, PATIENCE, Peer, Seen};
 use crate::harness::story::{Story, show_binary, show_text};
 
 /// tungstenite fills its read buffer with zeros at each read; the default of 128 KiB makes a client slow and large.
@@ -53,11 +53,11 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `ConnectFailed` if the connection or its upgrade is refused, or takes longer than [`PATIENCE`].
+    /// `ConnectFailed` if the connection or its upgrade is refused, or takes longer than [`CONNECT_PATIENCE`].
     pub async fn connect(story: &Story, name: &str, node: &str, address: SocketAddr) -> Result<Self, Failure> {
         let who = Who { name: name.to_owned(), node: node.to_owned(), story: story.clone() };
         story.record(name, node, "connect");
-        let stream = match timeout(PATIENCE, upgrade(address)).await {
+        let stream = match timeout(CONNECT_PATIENCE, upgrade(address)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(who.refused(&error.to_string())),
             Err(_) => return Err(who.refused("no answer to the upgrade")),

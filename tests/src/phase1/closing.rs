@@ -7,6 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use super::flood::{Flood, label, stall};
+use super::limits::talk_on;
 use crate::Observed;
 use crate::harness::eventually::eventually;
 use crate::harness::frame::{self, Frame};
@@ -39,13 +40,13 @@ pub async fn queued(world: &World) -> Result<(), Failure> {
     let id = node.listed(&[]).await?;
     let tally = stall(&node, &id).await?;
     stop(&node).await;
-    let (texts, end) = read_to_close(&mut late).await?;
+    let (texts, end) = read_to_close(&mut late, 1001).await?;
     let arrived: HashSet<&str> = texts.iter().map(|text| label(text)).collect();
     let mut taken = tally.written.iter().chain(&tally.undecided);
     let all = taken.all(|label| arrived.contains(label.as_str()));
     let expected = format!("all {} that were taken", tally.written.len() + tally.undecided.len());
     ensure(all, Observed::QueuedFramesLost, expected)?;
-    says_1001(&end)?;
+    says(&end, 1001)?;
     late.send(&going_away(), "Close 1001").await?;
     drop(late);
     node.exits(PATIENCE).await
@@ -60,8 +61,8 @@ pub async fn busy(world: &World) -> Result<(), Failure> {
     a.record_sent("messages, and reads no echo");
     let last_words = leave_queued(&node, &id, &mut flood).await?;
     stop(&node).await;
-    let (texts, end) = read_to_close(&mut a).await?;
-    says_1001(&end).seen_as(Observed::ClosedWithoutCode, Observed::ResetInsteadOfClose)?;
+    let (texts, end) = read_to_close(&mut a, 1001).await?;
+    says(&end, 1001).seen_as(Observed::ClosedWithoutCode, Observed::ResetInsteadOfClose)?;
     let expected = format!("\"{last_words}\", queued before");
     ensure(texts.contains(&last_words), Observed::QueuedFramesLost, expected)?;
     let reads_on = flood.goes_on(AFTER_THE_CLOSE).await;
@@ -114,6 +115,16 @@ pub async fn stuck(world: &World) -> Result<(), Failure> {
     node.exits(Duration::from_millis(200) + PATIENCE).await.expecting("exit status 0 within 200 ms")
 }
 
+pub async fn talker(world: &World) -> Result<(), Failure> {
+    let node = world.node(&["--close-grace", "200ms", "--drain", "2s"]).await?;
+    let mut a = node.connect_raw("a").await?;
+    a.send_text("hello").await?;
+    a.expect_text("hello").await?;
+    node.terminate();
+    a.expect_close(1001).await?;
+    talk_on(&mut a, node.exits(PATIENCE)).await.expecting("exit status 0, after 200 ms")
+}
+
 pub async fn newcomers(world: &World) -> Result<(), Failure> {
     let node = world.node(&["--drain", "2s", "--deliver-timeout", "50ms"]).await?;
     let (_deaf, _told) = stopping(&node).await?;
@@ -151,8 +162,8 @@ async fn stick(node: &Node) -> Result<RawClient, Failure> {
     Ok(deaf)
 }
 
-/// All texts until a Close or the bare end, and that.
-async fn read_to_close(client: &mut RawClient) -> Result<(Vec<String>, Seen), Failure> {
+/// All texts until a Close, which should have this code, or the bare end, and that.
+pub async fn read_to_close(client: &mut RawClient, code: u16) -> Result<(Vec<String>, Seen), Failure> {
     let mut texts = Vec::new();
     loop {
         match timeout(PATIENCE, client.next()).await {
@@ -164,20 +175,21 @@ async fn read_to_close(client: &mut RawClient) -> Result<(Vec<String>, Seen), Fa
             Ok(_) => {}
             Err(_) => {
                 client.record_seen(format!("{} messages, then nothing", texts.len()));
-                return Err(Failure::new(Observed::StillOpen, "Close 1001"));
+                return Err(Failure::new(Observed::StillOpen, format!("Close {code}")));
             }
         }
     }
 }
 
-fn says_1001(end: &Seen) -> Result<(), Failure> {
+/// Fails unless it is a Close with this code.
+pub fn says(end: &Seen, code: u16) -> Result<(), Failure> {
     let observed = match end {
-        Seen::Close(Some(1001)) => return Ok(()),
+        Seen::Close(Some(said)) if *said == code => return Ok(()),
         Seen::Close(_) => Observed::WrongCloseCode,
         Seen::Reset => Observed::ResetInsteadOfClose,
         _ => Observed::ClosedWithoutCode,
     };
-    Err(Failure::new(observed, "Close 1001"))
+    Err(Failure::new(observed, format!("Close {code}")))
 }
 
 fn going_away() -> Frame {

@@ -3,10 +3,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
-use crate::harness::{Client, Failure, Judge, Peer, Seen, World, ensure};
+use crate::harness::{Client, Failure, Judge, PATIENCE, Peer, Seen, World, ensure};
 
+/// So many echoes take a node longer than a client needs to leave, and do not fit into a mailbox: some have to be written before the
+/// client's end can be read.
+const UNHEARD: usize = 2000;
 /// What went to a wrong client has arrived there long ago.
 const MISDIRECTED: Duration = Duration::from_millis(20);
 
@@ -129,6 +134,31 @@ pub async fn close(world: &World) -> Result<(), Failure> {
     }
     watcher.send_text("still here").await?;
     watcher.expect_text("still here").await
+}
+
+pub async fn vanish(world: &World) -> Result<(), Failure> {
+    // A task that panics takes nobody with it, so only its last words tell: the node's end is waited for, and what it said is then read.
+    let node = world.node(&["--drain", "200ms"]).await?;
+    let mut resets = node.connect_raw("a").await?;
+    let half = &Frame::client(frame::TEXT, "half a message").encode()[..9];
+    resets.send_bytes(half, "half a frame").await?;
+    resets.reset();
+    let mut ends = node.connect_raw("b").await?;
+    ends.send_bytes(half, "half a frame").await?;
+    ends.record_sent("(ends the TCP connection)");
+    drop(ends);
+    // The first echo is answered by a reset, which the next ones run into, unless somebody has read of it before: so two try.
+    let many = Frame::client(frame::TEXT, "who hears the echo?").encode().repeat(UNHEARD);
+    for name in ["c", "d"] {
+        let mut leaves = node.connect_raw(name).await?;
+        leaves.send_bytes(&many, &format!("{UNHEARD} messages")).await?;
+        leaves.record_sent("(ends the TCP connection)");
+    }
+    node.counted("sockets.open", 0).await.judged(Observed::StillOpen, "sockets.open 0")?;
+    node.terminate();
+    // How it ends is for others to judge.
+    let _ = timeout(PATIENCE, node.process().last_words()).await;
+    Ok(())
 }
 
 pub async fn plain_get(world: &World) -> Result<(), Failure> {

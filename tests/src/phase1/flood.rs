@@ -79,14 +79,24 @@ impl Tally {
 ///
 /// `WrongAnswer` if an answer is none of the contract's.
 pub async fn push_until(node: &Node, conn: &str, enough: impl Fn(&Tally) -> bool) -> Result<Tally, Failure> {
+    push_some(node, conn, AT_A_TIME, enough).await
+}
+
+async fn push_some(
+    node: &Node,
+    conn: &str,
+    at_a_time: usize,
+    enough: impl Fn(&Tally) -> bool,
+) -> Result<Tally, Failure> {
     let path = format!("/sockets/{conn}");
-    node.admin().record_asked(format!("POST {path}, {PUSH_BYTES} bytes each, again and again"));
+    let how = if at_a_time == 1 { "one at a time" } else { "again and again" };
+    node.admin().record_asked(format!("POST {path}, {PUSH_BYTES} bytes each, {how}"));
     let mut tally = Tally::default();
     let mut answers = FuturesUnordered::new();
     let mut labels = (0..PUSHES_AT_MOST).map(|_| format!("push-{}", LABELS.fetch_add(1, Ordering::Relaxed)));
     let mut done = false;
     loop {
-        while !done && answers.len() < AT_A_TIME {
+        while !done && answers.len() < at_a_time {
             let Some(label) = labels.next() else { break };
             answers.push(push(node, &path, label));
         }
@@ -105,10 +115,23 @@ pub async fn push_until(node: &Node, conn: &str, enough: impl Fn(&Tally) -> bool
 ///
 /// As [`push_until`].
 pub async fn stall(node: &Node, conn: &str) -> Result<Tally, Failure> {
-    let mut tally = push_until(node, conn, Tally::stalled).await?;
+    stall_by(node, conn, AT_A_TIME).await
+}
+
+/// As [`stall`], but one push at a time: the one that gets stuck half-way has the mailbox, and its batch, for itself.
+///
+/// # Errors
+///
+/// As [`push_until`].
+pub async fn stall_alone(node: &Node, conn: &str) -> Result<Tally, Failure> {
+    stall_by(node, conn, 1).await
+}
+
+async fn stall_by(node: &Node, conn: &str, at_a_time: usize) -> Result<Tally, Failure> {
+    let mut tally = push_some(node, conn, at_a_time, Tally::stalled).await?;
     // On a busy machine an answer may only have been late, and nothing is stuck.
     while tally.gone + tally.unavailable == 0 && is_drained(node, conn).await? {
-        tally.absorb(push_until(node, conn, Tally::stalled).await?);
+        tally.absorb(push_some(node, conn, at_a_time, Tally::stalled).await?);
     }
     Ok(tally)
 }
@@ -226,6 +249,25 @@ impl Flood {
             }
         }
         Ok(())
+    }
+
+    /// Waits until the node takes no more, and gives how many echoes wait in a mailbox then: as many as at the look before. On a busy
+    /// machine, a flood may stand still for other reasons.
+    ///
+    /// # Errors
+    ///
+    /// As [`most_queued`].
+    pub async fn stuck_for_good(&mut self, node: &Node) -> Result<u64, Failure> {
+        let mut before = 0;
+        for _ in 0..ROUNDS_AT_MOST {
+            self.stuck().await;
+            let queued = most_queued(node).await?;
+            if queued > 0 && queued == before {
+                break;
+            }
+            before = queued;
+        }
+        Ok(before)
     }
 
     /// Whether so many more are taken, instead of being answered by a reset or by nobody.

@@ -22,7 +22,9 @@ const CHATTER: Duration = Duration::from_millis(15);
 const NEWS: Duration = Duration::from_millis(5);
 /// The size of a message in a client's flood of its own.
 const FLOOD_BYTES: usize = 12_000;
-/// Longer than that flood's timeout.
+/// The timeout of that flood's client.
+const PAUSED_TIMEOUT: Duration = Duration::from_millis(240);
+/// Longer than that.
 const PAUSED: Duration = Duration::from_millis(300);
 
 pub async fn pings(world: &World) -> Result<(), Failure> {
@@ -103,7 +105,20 @@ pub async fn paused(world: &World) -> Result<(), Failure> {
     sleep(PAUSED).await;
     let kept = node.admin().counter("closed.silent").await? == 0;
     node.admin().record_seen(format!("/stats: closed.silent {}, after {} ms", u8::from(!kept), PAUSED.as_millis()));
-    ensure(kept, Observed::AliveButClosed, "closed.silent 0")
+    ensure(kept, Observed::AliveButClosed, "closed.silent 0")?;
+    // Now it reads: the node has room again, reads on, and finds what has waited there all the time.
+    a.record_sent("(begins to read)");
+    let resumed = Instant::now();
+    let reading = async { while !a.next().await.is_last() {} };
+    tokio::select! {
+        _ = flood.goes_on(1) => {}
+        () = reading => {}
+    }
+    let kept = node.admin().counter("closed.silent").await? == 0;
+    node.admin().record_seen(format!("/stats: closed.silent {}", u8::from(!kept)));
+    // On a busy machine the client may have fallen silent itself meanwhile.
+    let punctual = resumed.elapsed() < PAUSED_TIMEOUT;
+    ensure(kept || !punctual, Observed::AliveButClosed, "closed.silent 0, since it sends on")
 }
 
 /// How a client shows that it lives.
@@ -139,8 +154,9 @@ async fn judged_when_punctual(world: &World, sign: Sign) -> Result<(), Failure> 
     for slower in SLOWER {
         let [pinged, silent] = [HEARTBEAT, TIMEOUT].map(|time| format!("{}ms", (time * slower).as_millis()));
         let node = world.node(&["--heartbeat", &pinged, "--heartbeat-timeout", &silent, FAST[4], FAST[5]]).await?;
-        let mut client = node.connect_raw("a").await?;
+        // Before the node's own clock, which begins somewhere on the way.
         let mut clock = Punctuality::new();
+        let mut client = node.connect_raw("a").await?;
         let lived = live(&mut client, sign, slower, &mut clock);
         result = if sign == Sign::PongsAmidNews {
             node.admin().record_asked("POST /sockets/…, again and again");

@@ -1,6 +1,9 @@
 //! Step 1.3: limits, and a close that says why.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::time::interval;
 
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
@@ -11,6 +14,8 @@ use crate::harness::{Failure, Judge, Node, Peer, RawClient, World, ensure};
 const LIMITED: &[&str] = &["--max-message", "1000"];
 /// The same as a number.
 const LIMIT: usize = 1000;
+/// Well within the grace of a closing connection, so that a grace for each read never ends.
+const TALKS_ON: Duration = Duration::from_millis(10);
 /// How many sockets share what a measurement of memory is off by.
 const IDLE_SOCKETS: u64 = 60;
 /// Well below the backlog of a listener, beyond which a connection waits a second.
@@ -88,6 +93,33 @@ pub async fn closing(world: &World) -> Result<(), Failure> {
     // It has not closed its side, so the node may be in the middle of its last words for seconds.
     node.unlisted(&id).await?;
     node.push(&id, "too late").await?.expect(404, Some("not_found"))
+}
+
+pub async fn let_go(world: &World) -> Result<(), Failure> {
+    let node = world.node(&[LIMITED, &["--close-grace", "200ms"]].concat()).await?;
+    let mut a = node.connect_raw("a").await?;
+    a.send_text(&"x".repeat(LIMIT + 1)).await?;
+    a.expect_close(1009).await?;
+    let gone = node.counted("sockets.open", 0);
+    let gone = talk_on(&mut a, gone).await;
+    gone.judged(Observed::StillOpen, "sockets.open 0, after 200 ms")
+}
+
+/// A client that has seen the Close, and goes on sending until `done`.
+pub async fn talk_on<T>(client: &mut RawClient, done: impl Future<Output = T>) -> T {
+    client.record_sent("a Pong each 10 ms, and no Close");
+    let talking = async {
+        let mut again = interval(TALKS_ON);
+        loop {
+            again.tick().await;
+            // Where it fails the node has let go, which `done` sees.
+            let _ = client.send_quietly(&Frame::client(frame::PONG, [])).await;
+        }
+    };
+    tokio::select! {
+        done = done => done,
+        () = talking => unreachable!("it talks for ever"),
+    }
 }
 
 pub async fn others(world: &World) -> Result<(), Failure> {

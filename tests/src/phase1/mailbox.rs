@@ -78,6 +78,13 @@ pub async fn reset(world: &World) -> Result<(), Failure> {
     resets.reset();
     node.unlisted(&second).await?;
     node.push(&second, "too late").await?.expect(404, Some("not_found"))?;
+    lost(&node, 1).await?;
+    let ends = node.connect_raw("c").await?;
+    let third = node.listed(&[&first]).await?;
+    ends.record_sent("(ends the TCP connection, without a Close)");
+    drop(ends);
+    node.unlisted(&third).await?;
+    lost(&node, 2).await?;
     stays.send_text("still here").await?;
     stays.expect_text("still here").await
 }
@@ -98,6 +105,8 @@ pub async fn counts(world: &World) -> Result<(), Failure> {
     }
     let settled = |rows: &[Socket]| rows.iter().find(|row| row.queued == 0 && row.written == 6).map(|_| ());
     node.sockets_until(settled, Observed::WrongCount, "queued 0 and written 6").await?;
+    node.counted("messages.queued", 6).await?;
+    node.counted("messages.written", 6).await?;
     node.counted("sockets.opened", 2).await?;
     node.counted("sockets.open", 1).await
 }
@@ -109,6 +118,15 @@ pub async fn bounded(world: &World) -> Result<(), Failure> {
     let tally = push_until(&node, &id, Tally::full).await?;
     ensure(tally.overloaded > 0, Observed::NeverOverloaded, "503 overloaded, once 8 are queued")?;
     fill_up(&node, &id, 8).await
+}
+
+/// So many have gone without a Close, and nobody in another way.
+async fn lost(node: &Node, wanted: u64) -> Result<(), Failure> {
+    node.counted("closed.lost", wanted).await?;
+    let closed = node.admin().peek("/stats").await?.body["closed"].clone();
+    let all: u64 = closed.as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();
+    ensure(all == wanted, Observed::WrongCount, format!("closed.lost {wanted}, and nothing else"))
+        .inspect_err(|_| node.admin().record_seen(format!("/stats: closed {closed}")))
 }
 
 /// Pushes, and expects to hear that it was written.

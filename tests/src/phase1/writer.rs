@@ -4,32 +4,103 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::flood::{Flood, PUSH_BYTES, Tally, fill_up, label, message, push_until, stall};
+use super::closing::{read_to_close, says};
+use super::flood::{Flood, PUSH_BYTES, Tally, fill_up, label, message, push_until, stall, stall_alone};
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
-use crate::harness::{Failure, Judge, PATIENCE, Peer, RawClient, Seen, World, ensure};
+use crate::harness::{Failure, Judge, Node, PATIENCE, Peer, RawClient, Seen, Socket, World, ensure};
 
 /// How many messages a pipelining client sends: many times what a mailbox of 64 holds.
 const PIPELINED: usize = 1000;
 /// The size of a message in a client's flood of its own: large, so that the kernel's buffers are soon full.
 const FLOOD_BYTES: usize = 12_000;
+/// What the echoes of such a flood may take, and how many fit.
+const ECHO_BYTES: &str = "262144";
+const ECHOES_AT_MOST: u64 = 262_144 / FLOOD_BYTES as u64;
+/// The most that a Ping may carry. Its Pong carries it back.
+const PING_BYTES: usize = 125;
+/// Pings in a round of a flood: 440 KB of Pongs, of which a kernel mostly keeps 250.
+const PINGS: usize = 3_500;
+/// Where a kernel keeps more, a flood goes on: at most so many rounds, or 5 MB.
+const ROUNDS_AT_MOST: u64 = 12;
+/// Once the kernel's buffers are full: 1 MB, of which a node may keep little.
+const PINGS_AGAIN: usize = 8_000;
+/// Several times what a node may keep of all those Pongs, which is a mailbox of 128 KiB, and half of what it keeps if it keeps all.
+const PONGS_KIB: u64 = 500;
 /// Between two attempts to find the connection gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 pub async fn slow(world: &World) -> Result<(), Failure> {
-    let graces = ["--slow-grace", "150ms", "--close-grace", "100ms", "--deliver-timeout", "50ms"];
+    let graces = ["--slow-grace", "150ms", "--close-grace", "2s", "--deliver-timeout", "50ms"];
     let node = world.node(&graces).await?;
     let mut deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
     stall(&node, &id).await?;
     node.counted("closed.slow", 1).await.judged(Observed::NotClosedAsSlow, "closed.slow 1, after 150 ms")?;
     node.unlisted(&id).await?;
-    let (_, rest) = deaf.read_to_end().await?;
-    let other_code = rest.iter().any(|seen| matches!(seen, Seen::Close(code) if *code != Some(1013)));
-    ensure(!other_code, Observed::WrongCloseCode, "Close 1013, or the bare end")
+    // It reads again, long before the grace is over: so it can still be told.
+    let (_, end) = read_to_close(&mut deaf, 1013).await?;
+    says(&end, 1013)
+}
+
+pub async fn pings(world: &World) -> Result<(), Failure> {
+    let graces = ["--slow-grace", "300ms", "--close-grace", "2s", "--deliver-timeout", "50ms"];
+    let node = world.node(&[&graces[..], &["--mailbox-bytes", "131072"]].concat()).await?;
+    let mut deaf = node.connect_stalled("a").await?;
+    let id = node.listed(&[]).await?;
+    // What a node touches for the first time is not counted.
+    deaf.send(&Frame::client(frame::PING, []), "Ping").await?;
+    deaf.send_text("hello").await?;
+    node.push(&id, "hello").await?;
+    let settled = |rows: &[Socket]| rows.iter().all(|row| row.written == 2).then_some(());
+    node.sockets_until(settled, Observed::WrongCount, "an echo and a push, written").await?;
+    let before = node.rss_kib().await?;
+    let Some(mut write) = deaf.take_writing() else { return Ok(()) };
+    fill_with_pongs(&node, &id, &deaf, &mut write).await?;
+    let slow = async {
+        let slow = node.counted("closed.slow", 1).await;
+        slow.judged(Observed::NotClosedAsSlow, "closed.slow 1, after 300 ms at most")
+    };
+    tokio::pin!(slow);
+    // A node without a bound keeps all of these as well; others have closed by now, or soon take no more.
+    tokio::select! {
+        slow = &mut slow => slow?,
+        () = send_pings(&deaf, &mut write, PINGS_AGAIN) => slow.await?,
+    }
+    // While it says its last words, it still has what it kept.
+    let grown = node.rss_kib().await?.saturating_sub(before);
+    node.admin().record_seen(format!("({grown} KiB more than before the Pings)"));
+    ensure(grown <= PONGS_KIB, Observed::TooMuchMemory, format!("{PONGS_KIB} KiB more at most"))
+}
+
+/// Sends Pings until the kernel's buffers are full of Pongs, so that a push is written no more.
+async fn fill_with_pongs(node: &Node, id: &str, client: &RawClient, write: &mut OwnedWriteHalf) -> Result<(), Failure> {
+    // Longer than a Pong: there might be room for it where there is none for another of those.
+    let long = message(0, 2 * PING_BYTES);
+    for round in 1..=ROUNDS_AT_MOST {
+        send_pings(client, write, PINGS).await;
+        client.record_sent("a message");
+        // Where it fails the node has closed, which is seen next.
+        let _ = write.write_all(&Frame::client(frame::TEXT, &*long).encode()).await;
+        // Where its echo waits, each Pong before it waits too, or is with the kernel.
+        let answered = |rows: &[Socket]| rows.iter().all(|row| row.queued + row.written > 2 * round).then_some(());
+        node.sockets_until(answered, Observed::EchoDropped, "its echo in the mailbox, or written").await?;
+        if node.push(id, &long).await?.status != 202 {
+            return Ok(());
+        }
+    }
+    Err(Failure::skip("this machine's kernel keeps more Pongs than the check sends Pings"))
+}
+
+async fn send_pings(client: &RawClient, write: &mut OwnedWriteHalf, count: usize) {
+    client.record_sent(format!("{count} Pings, and reads no Pong"));
+    let all = Frame::client(frame::PING, vec![b'x'; PING_BYTES]).encode().repeat(count);
+    // Where it fails the node has closed, which is seen next.
+    let _ = write.write_all(&all).await;
 }
 
 pub async fn let_go(world: &World) -> Result<(), Failure> {
@@ -92,19 +163,29 @@ pub async fn bytes(world: &World) -> Result<(), Failure> {
 
 pub async fn written(world: &World) -> Result<(), Failure> {
     let node = world.node(&["--deliver-timeout", "50ms"]).await?;
-    let mut late = node.connect_stalled("a").await?;
-    let id = node.listed(&[]).await?;
-    let tally = stall(&node, &id).await?;
+    let mut many = node.connect_stalled("a").await?;
+    let many_id = node.listed(&[]).await?;
+    let mut one = node.connect_stalled("b").await?;
+    let one_id = node.listed(&[&many_id]).await?;
+    // Many share a batch with what gets stuck; and one gets stuck that is the first of its batch, and the last.
+    let (together, alone) = tokio::try_join!(stall(&node, &many_id), stall_alone(&node, &one_id))?;
     // What a killed process has handed to the kernel still arrives, and nothing else does.
     node.kill();
-    let (texts, _) = late.read_to_end().await?;
+    all_arrive(&mut many, &together).await?;
+    all_arrive(&mut one, &alone).await
+}
+
+/// All that was answered 202 reaches the client before its connection ends.
+async fn all_arrive(client: &mut RawClient, tally: &Tally) -> Result<(), Failure> {
+    let (texts, _) = client.read_to_end().await?;
     let arrived: HashSet<&str> = texts.iter().map(|text| label(text)).collect();
     let lost = tally.written.iter().filter(|label| !arrived.contains(label.as_str())).count();
     ensure(lost == 0, Observed::WrittenButNeverSent, format!("all {} that were answered 202", tally.written.len()))
 }
 
 pub async fn dropped(world: &World) -> Result<(), Failure> {
-    let graces = ["--slow-grace", "100ms", "--close-grace", "50ms", "--deliver-timeout", "1s"];
+    // Whoever is told only when the last words have been said is told too late.
+    let graces = ["--slow-grace", "100ms", "--close-grace", "2s", "--deliver-timeout", "1s"];
     let node = world.node(&graces).await?;
     let _deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
@@ -133,11 +214,14 @@ pub async fn pipelining(world: &World) -> Result<(), Failure> {
 }
 
 pub async fn late_reader(world: &World) -> Result<(), Failure> {
-    let node = world.node(&["--mailbox-messages", "64"]).await?;
+    let node = world.node(&["--mailbox-bytes", ECHO_BYTES]).await?;
     let mut a = node.connect_stalled("a").await?;
     let Some(mut flood) = Flood::start(&mut a, FLOOD_BYTES) else { return Ok(()) };
-    a.record_sent("messages, and reads no echo");
-    flood.stuck().await;
+    a.record_sent(format!("messages of {FLOOD_BYTES} bytes, and reads no echo"));
+    let queued = flood.stuck_for_good(&node).await?;
+    node.admin().record_seen(format!("/sockets: queued {queued}"));
+    let expected = format!("at most {ECHOES_AT_MOST} queued, of {ECHO_BYTES} bytes");
+    ensure(queued <= ECHOES_AT_MOST, Observed::BeyondBound, expected)?;
     flood.stop();
     a.record_sent("(begins to read)");
     let (mut echoed, mut flooded) = (0, None);

@@ -1,4 +1,4 @@
-//! Phase 2, Local registry: names are stable, handles are transient.
+//! Phase 2, Registry: names are stable, handles are transient.
 
 mod deliver;
 mod door;
@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(4);
 pub const PHASE: Phase = Phase {
     number: 2,
     name: "registry",
-    title: "Local registry",
+    title: "Registry",
     kafka: false,
     steps: STEPS,
     checks: CHECKS,

@@ -10,10 +10,12 @@ use super::scene::{
 use crate::Observed;
 use crate::harness::broker::NewRecord;
 use crate::harness::topic::record_for;
-use crate::harness::{Failure, Judge, Node, PATIENCE, Topic, World, ensure};
+use crate::harness::{Failure, Judge, Node, PATIENCE, Topic, World, ensure, eventually};
 
 /// Several commit intervals: who commits too early does it within one.
 const INTERVALS: Duration = Duration::from_millis(120);
+/// The code of an error that producers try again after.
+const NOT_ENOUGH_REPLICAS: i32 = 19;
 const PAUSE: Duration = Duration::from_millis(10);
 
 pub async fn written(world: &World) -> Result<(), Failure> {
@@ -37,12 +39,22 @@ pub async fn missing(world: &World) -> Result<(), Failure> {
 }
 
 pub async fn dead(world: &World) -> Result<(), Failure> {
-    let topic = world.topic(1).await?;
-    let node = node(world, &topic, &OFTEN).await?;
+    let broker = world.own_broker().await?;
+    let topic = Topic::new(&broker, 1).await?;
+    let node = node(world, &topic, &[&OFTEN[..], &["--ingest-paused"]].concat()).await?;
     topic.produce(&[NewRecord { value: Some("no JSON".into()), ..NewRecord::default() }]).await?;
-    topic.all_committed(JOIN, Observed::NotCommitted).await?;
-    let kept = topic.dead_letters().await?.len();
-    topic.record_seen(format!("dead letters: {kept}"));
+    // The dead letter is on its way for a while.
+    broker.fail("Produce", &[NOT_ENOUGH_REPLICAS; 3]).await?;
+    node.admin().post("/ingest/resume", "").await?.expect(202, None)?;
+    let kept = eventually(JOIN, || async {
+        let committed = topic.committed(0).await.map_err(Some)?;
+        let kept = topic.dead_letters().await.map_err(Some)?.len();
+        // What is committed was kept before.
+        if committed > 0 { Ok(kept) } else { Err(None) }
+    });
+    let never = || Failure::new(Observed::NotCommitted, "the dead letter's offset, committed");
+    let kept = kept.await.map_err(|failure| failure.unwrap_or_else(never))?;
+    topic.record_seen(format!("committed: 1, dead letters: {kept}"));
     ensure(kept == 1, Observed::CommittedTooEarly, "the dead letter, before the commit")?;
     node.counted("ingest.dead_lettered", 1).await
 }

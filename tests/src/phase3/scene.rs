@@ -9,6 +9,9 @@ use crate::harness::{Client, Failure, Judge, Node, PATIENCE, RawClient, Talk, To
 
 /// Until a node has joined its group and read its first record: a tenth of it is usual.
 pub const JOIN: Duration = Duration::from_secs(3);
+/// The mock cluster lets a group wait for what is above a second of this until a rebalance begins, and forgets a killed node after all of it:
+/// so short that neither takes long, and long enough for three heartbeats to announce the rebalance.
+const SESSION: [&str; 2] = ["--kafka-session-timeout", "1300ms"];
 /// Commits come so often that a check need not wait for them.
 pub const OFTEN: [&str; 2] = ["--commit-interval", "20ms"];
 /// A mailbox with room for two large records, and not for a third.
@@ -33,7 +36,10 @@ pub async fn node(world: &World, topic: &Topic, more: &[&str]) -> Result<Node, F
 ///
 /// As `World::node`.
 pub async fn node_called(world: &World, name: &str, topic: &Topic, more: &[&str]) -> Result<Node, Failure> {
-    let flags = topic.flags();
+    let mut flags = topic.flags();
+    if !more.contains(&SESSION[0]) {
+        flags.extend(SESSION.map(str::to_owned));
+    }
     let flags: Vec<&str> = flags.iter().map(String::as_str).chain(more.iter().copied()).collect();
     world.node_called(name, &flags).await
 }
@@ -153,4 +159,4 @@ pub async fn stuck(node: &Node, conn: &str) -> Result<u64, Failure> {
 }
 
 /// A writer that gets nothing written for so long is stuck.
-const STEADY: Duration = Duration::from_millis(40);
+const STEADY: Duration = Duration::from_millis(100);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use checks::Phase;
+use checks::harness::Brokers;
 
 /// The binary that `ROUTER_REFERENCE_N` names, or the reference of phase `N`, built.
 pub fn reference(number: u8, name: &str) -> PathBuf {
@@ -13,8 +14,8 @@ pub fn reference(number: u8, name: &str) -> PathBuf {
 }
 
 /// The Kafka broker for checks, built, where the phase needs it.
-pub fn broker(phase: &Phase) -> Option<PathBuf> {
-    phase.kafka.then(|| built("../Cargo.toml", "broker", "broker"))
+pub fn brokers(phase: &Phase) -> Option<Brokers> {
+    phase.kafka.then(|| Brokers { program: built("../Cargo.toml", "broker", "broker"), shared: Vec::new() })
 }
 
 fn build(number: u8, name: &str) -> PathBuf {

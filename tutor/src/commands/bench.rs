@@ -1,17 +1,21 @@
-//! `bench NAME …`: builds the reference and the benchmark in release mode and lets the one measure the other.
+//! `bench NAME …` and `soak N …`: build the reference and the benchmark in release mode and let the one work on the other.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
-use checks::PHASES;
+use anyhow::{Context, Result, bail, ensure};
+use checks::Phase;
 
 use super::save;
-use crate::Ended;
 use crate::cargo::{Build, Outcome};
-use crate::project::{Project, folder_name};
+use crate::cli::SoakArgs;
+use crate::project::{Project, folder_name, phase};
+use crate::{Ended, broker};
 
-/// Runs a benchmark against the newest phase's reference, unless its arguments name a `--bin` themselves.
+/// Whose reference each benchmark measures: the first phase that does what it asks for.
+const SUBJECTS: [(&str, u8); 5] = [("idle", 1), ("echo", 1), ("route", 2), ("crowd", 2), ("kafka", 3)];
+
+/// Runs a benchmark against the reference of its phase, unless its arguments name a `--bin` themselves.
 ///
 /// # Errors
 ///
@@ -21,15 +25,42 @@ pub fn run(project: &Project, args: &[String]) -> Result<Ended> {
     if let Some(("save", args)) = args.split_first().map(|(name, args)| (name.as_str(), args)) {
         return save::run(project, args);
     }
+    let subject = SUBJECTS.iter().find(|(name, _)| args.first().is_some_and(|arg| arg == name));
+    // What it does not know, such as `--help`, the benchmark itself answers.
+    let phase = phase(subject.map_or(1, |(_, phase)| *phase))?;
+    measure(project, phase, args)
+}
+
+/// Kills the reference of a phase again and again while records stream through it.
+///
+/// # Errors
+///
+/// The phase does not read from Kafka; and as [`run`].
+pub fn soak(project: &Project, args: &SoakArgs) -> Result<Ended> {
+    let phase = phase(args.phase)?;
+    ensure!(phase.kafka, "phase {} does not read from Kafka, so there is nothing to soak it in", phase.number);
+    let args: Vec<String> = [String::from("soak")].into_iter().chain(args.args.iter().cloned()).collect();
+    measure(project, phase, &args)
+}
+
+fn measure(project: &Project, phase: &Phase, args: &[String]) -> Result<Ended> {
     let bench = release(&project.root, String::from("bench"), String::from("bench"))?;
     let mut command = Command::new(bench);
     command.args(args).current_dir(&project.root);
-    if !args.iter().any(|arg| arg.starts_with("--bin")) {
-        let phase = PHASES.last().context("there is no phase yet")?;
+    let lacks = |flag: &str| !args.iter().any(|arg| arg.starts_with(flag));
+    if lacks("--bin") {
         let binary = format!("solution-{}", phase.number);
         command.arg("--bin").arg(release(&project.solutions(), format!("solution-{}", folder_name(phase)), binary)?);
     }
-    let status = command.status().context("cannot start the benchmark")?;
+    if phase.kafka && lacks("--broker") {
+        let name = broker::NAME;
+        command.arg("--broker").arg(release(&project.root, name.to_owned(), name.to_owned())?);
+    }
+    // It ends when its standard input does: however the tutor ends, the benchmark does, and all that it started.
+    let mut running = command.arg("--until-eof").stdin(Stdio::piped()).spawn().context("cannot start the benchmark")?;
+    let tie = running.stdin.take();
+    let status = running.wait().context("cannot wait for the benchmark")?;
+    drop(tie);
     Ok(Ended::passed(status.success()))
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::phase;
 use crate::Ended;
-use crate::cli::{ClientsArgs, PhaseArgs};
+use crate::cli::{ClientsArgs, PhaseArgs, Which};
 use crate::project::{self, Project};
 use crate::screen::{Paint, WIDTH, columns, terminal, wrap};
 use tools::{Client, Dialect};
@@ -63,6 +63,7 @@ fn binary(project: &Project, phase: &Phase, args: &ClientsArgs) -> Result<PathBu
         repeat: 1,
         seed: 1,
         timings: false,
+        which: Which::default(),
     };
     phase::build(project, phase, &args, false)?.binary()
 }

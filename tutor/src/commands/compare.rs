@@ -1,7 +1,9 @@
 //! `compare N`: step by step, what has to hold, how the reference keeps it, and your own lines beside it.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use checks::Phase;
@@ -17,9 +19,10 @@ use crate::generator::marks::{Piece, each_region};
 use crate::hints::{Hints, StepNote};
 use crate::progress::Progress;
 use crate::project::{self, Project};
-use crate::screen::{Paint, WIDTH, prose};
+use crate::screen::{Paint, WIDTH, columns, cut, prose};
 use item::Item;
 
+pub mod code;
 pub mod item;
 
 /// Shows the comparison once the phase has passed, or with `--spoil`.
@@ -51,7 +54,8 @@ pub fn run(project: &Project, args: &CompareArgs, json: bool) -> Result<Ended> {
             }
         })
         .collect();
-    let screen = steps.iter().map(|step| step.screen(phase)).collect::<String>();
+    let (paint, mut shown) = (Paint::of_stdout(), BTreeMap::new());
+    let screen = steps.iter().map(|step| step.screen(phase, &mut shown, paint)).collect::<String>();
     answer(json, &json!({ "phase": phase.number, "steps": steps }), &screen);
     Ok(Ended::Passed)
 }
@@ -71,29 +75,44 @@ struct Place {
     item: String,
     reference: String,
     yours: Option<String>,
+    /// Up to white space and comments.
+    same: bool,
 }
 
-/// Each region of the step, with the learner's item of the same name.
-fn places(sources: &[(std::path::PathBuf, Vec<Piece>)], step: u8, learner: &Path) -> Vec<Place> {
-    let mut found = Vec::new();
+/// The items that the step changes, whole, as they stand in the end: the reference's and the learner's own.
+fn places(sources: &[(PathBuf, Vec<Piece>)], step: u8, learner: &Path) -> Vec<Place> {
+    let mut found: Vec<Place> = Vec::new();
     for (path, pieces) in sources {
-        let listing = full_listing(pieces);
-        let mine = fs::read_to_string(learner.join(path)).unwrap_or_default();
+        let (listing, full) = (full_listing(pieces), render(pieces, Cut::Full));
+        let mine = without(&fs::read_to_string(learner.join(path)).unwrap_or_default(), &todo_comments(pieces));
         each_region(pieces, &mut |region| {
             let changes_here = region.befores.last().map_or(region.step, |body| body.step) == step;
             if !changes_here {
                 return;
             }
-            let item = Item::around(&listing, &region.name).unwrap_or_default();
-            found.push(Place {
-                file: path.display().to_string(),
-                item: item.name(),
-                reference: render(&region.pieces, Cut::Full),
-                yours: item.find_in(&mine),
-            });
+            for item in Item::around(&listing, &region.name) {
+                let (file, name) = (path.display().to_string(), item.name());
+                if found.iter().any(|place| place.file == file && place.item == name) {
+                    continue;
+                }
+                let (reference, yours) = (item.find_in(&full).unwrap_or_default(), item.find_in(&mine));
+                let same = yours.as_ref().is_some_and(|yours| code::bare(yours) == code::bare(&reference));
+                found.push(Place { file, item: name, reference, yours, same });
+            }
         });
     }
     found
+}
+
+/// The comments that tell what is to be done, without their indentation: where it is done, they say nothing any more.
+fn todo_comments(pieces: &[Piece]) -> BTreeSet<String> {
+    let mut comments = BTreeSet::new();
+    each_region(pieces, &mut |region| comments.extend(region.hints(0)));
+    comments
+}
+
+fn without(text: &str, lines: &BTreeSet<String>) -> String {
+    text.lines().filter(|line| !lines.contains(line.trim())).map(|line| format!("{line}\n")).collect()
 }
 
 /// The reference's code with its anchors, so that a region can be found among its items.
@@ -113,10 +132,10 @@ fn full_listing(pieces: &[Piece]) -> String {
 }
 
 impl Compared {
-    fn screen(&self, phase: &Phase) -> String {
-        let paint = Paint::of_stdout();
-        let mut out =
-            format!("{}\n", paint.bold(&format!("Step {} of {} · {}", self.step, phase.steps.len(), self.title)));
+    /// `shown` says in which step an item was shown: once is enough.
+    fn screen(&self, phase: &Phase, shown: &mut BTreeMap<(String, String), String>, paint: Paint) -> String {
+        let title = format!("Step {} of {} · {}", self.step, phase.steps.len(), self.title);
+        let mut out = format!("{}\n", paint.bold(&title));
         if !self.invariant.is_empty() {
             out += &prose(&format!("Invariant: {}", self.invariant), 2);
         }
@@ -127,7 +146,14 @@ impl Compared {
             out += &format!("\n  {REPLACED}\n");
         }
         for place in &self.places {
-            out += &format!("\n{}\n", place.screen(paint));
+            out += "\n";
+            match shown.entry((place.file.clone(), place.item.clone())) {
+                Entry::Occupied(step) => out += &prose(&place.above(step.get()), 2),
+                Entry::Vacant(entry) => {
+                    entry.insert(self.step.clone());
+                    out += &place.screen(paint);
+                }
+            }
         }
         out + "\n"
     }
@@ -136,11 +162,20 @@ impl Compared {
 impl Place {
     fn screen(&self, paint: Paint) -> String {
         let head = |who: &str| {
-            let text = format!("── {who} · {} · {} ", self.file, self.item);
-            paint.dim(&format!("{text}{}", "─".repeat(WIDTH.saturating_sub(text.chars().count()))))
+            let text = cut(&format!("── {who} · {} · {} ", self.file, self.item), WIDTH);
+            paint.dim(&format!("{text}{}", "─".repeat(WIDTH - columns(&text))))
         };
-        let yours = self.yours.clone().unwrap_or_else(|| NOT_FOUND.to_owned());
-        format!("{}\n{}\n{}\n{}", head("the reference"), self.reference.trim_end(), head("yours"), yours.trim_end())
+        let reference = code::wrapped(&self.reference);
+        if self.same {
+            return format!("{}\n{reference}", head("both the same"));
+        }
+        let yours = self.yours.as_ref().map_or_else(|| format!("{NOT_FOUND}\n"), |yours| code::wrapped(yours));
+        format!("{}\n{reference}{}\n{yours}", head("the reference"), head("yours"))
+    }
+
+    fn above(&self, step: &str) -> String {
+        let same = if self.same { ": the same on both sides" } else { "" };
+        format!("`{}` in {}: above, under step {step}{same}.", self.item, self.file)
     }
 }
 

@@ -25,6 +25,9 @@ pub fn run(project: &Project, number: u8, json: bool) -> Result<Ended> {
             if known.passed.is_some() { passes(number) } else { format!("{NOTHING} (`cargo tutor phase {number}`)") }
         )
     };
+    if let Some(below) = failure.waits_for {
+        bail!("{}", waits(number, below));
+    }
     let hints = Hints::of(phase)?;
     let Some((hint, _)) = hints.find(&failure.check, failure.observed) else { bail!("{NO_HINT}") };
     let next = failure.rung + 1;
@@ -47,6 +50,13 @@ pub fn run(project: &Project, number: u8, json: bool) -> Result<Ended> {
 
 fn passes(number: u8) -> String {
     format!("phase {number} passes; `cargo tutor compare {number}` shows how the reference does it")
+}
+
+fn waits(number: u8, below: u8) -> String {
+    format!(
+        "phase {number} waits for your phase {below}, which is not finished: `cargo tutor phase {below}` goes on there, \
+         `cargo tutor borrow {below}` builds on its reference instead"
+    )
 }
 
 const NAMES: [&str; 3] = ["a question", "where to look", "a few lines"];

@@ -42,13 +42,12 @@ pub fn run(project: &Project, args: &KafkaArgs, json: bool) -> Result<Ended> {
 
 async fn serve(project: &Project, args: &KafkaArgs, json: bool) -> Result<Ended> {
     let binary = build(project)?;
-    let (port, cache) = (args.port.to_string(), project.root.join("target/tools").display().to_string());
-    let options = match &args.kafka {
-        Some(kafka) => vec!["--kafka", kafka],
-        None if args.real => vec!["--real", "--cache", &cache, "--kafka-port", &port],
-        None => vec!["--kafka-port", &port],
-    };
-    if args.real {
+    let (port, which) = (args.port.to_string(), args.which.arguments(project));
+    let mut options: Vec<&str> = which.iter().map(String::as_str).collect();
+    if args.which.kafka.is_none() {
+        options.extend(["--kafka-port", &port]);
+    }
+    if args.which.real {
         eprintln!("{STARTING}");
     }
     let broker = Broker::start(&binary, &options).await.map_err(told)?;
@@ -155,7 +154,7 @@ fn visible(text: &str) -> String {
 }
 
 fn ready(args: &KafkaArgs, running: &Running, paint: Paint) -> String {
-    let what = match (&args.kafka, args.real) {
+    let what = match (&args.which.kafka, args.which.real) {
         (Some(_), _) => "The broker that exists",
         (None, true) => "Apache Kafka 4.1.1",
         (None, false) => "librdkafka's mock cluster, in memory",

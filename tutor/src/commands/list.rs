@@ -10,9 +10,9 @@ use super::answer;
 use super::borrow::{self, From};
 use crate::Ended;
 use crate::generator::pristine::{self, Hand};
-use crate::progress::{PhaseProgress, Progress};
+use crate::progress::{LastFailure, PhaseProgress, Progress};
 use crate::project::{Project, folder_name};
-use crate::screen::Paint;
+use crate::screen::{Paint, verdict};
 
 /// Lists the phases.
 ///
@@ -31,26 +31,44 @@ pub fn run(project: &Project, json: bool) -> Result<Ended> {
     Ok(Ended::Passed)
 }
 
-/// Says what to do next: the first phase that has not passed, or the first that was broken again.
+/// Says what to do next: the first phase of the learner's own that has not passed, or the first that was broken again. A phase
+/// that is borrowed waits until it is asked for.
 ///
 /// # Errors
 ///
-/// The progress cannot be read.
+/// The progress or the root manifest cannot be read.
 pub fn next(project: &Project, json: bool) -> Result<Ended> {
     let progress = Progress::load(project)?;
+    let mut own = Vec::new();
+    for phase in PHASES {
+        if borrow::current(project, phase)? != Some(From::Reference) {
+            own.push(*phase);
+        }
+    }
     let open = |phase: &&&Phase| progress.of(phase).passed.is_none() || progress.of(phase).broken();
-    let command = PHASES.iter().find(open).map(|phase| format!("cargo tutor phase {}", phase.number));
-    let screen = match PHASES.iter().find(open) {
+    let next = own.iter().find(open);
+    let screen = match next {
         Some(phase) => next_screen(project, phase, &progress.of(phase)),
-        None => format!("{DONE}\n"),
+        None => done_screen(own.last().copied(), own.len() < PHASES.len()),
     };
+    let command = next.map(|phase| format!("cargo tutor phase {}", phase.number));
     answer(json, &json!({ "next": command }), &screen);
     Ok(Ended::Passed)
+}
+
+/// What is left to do with the newest phase, where nothing is left to be built.
+fn done_screen(newest: Option<&Phase>, borrowed: bool) -> String {
+    let title = Paint::of_stdout().bold(if borrowed { ALL_OR_BORROWED } else { ALL });
+    let after = newest.map(|phase| verdict::afterwards(phase.number)).unwrap_or_default();
+    format!("{title}\n\n{after}    cargo tutor list        all phases\n")
 }
 
 fn next_screen(project: &Project, phase: &Phase, known: &PhaseProgress) -> String {
     let title = Paint::of_stdout().bold(&format!("Next: phase {} · {}", phase.number, phase.title));
     let about = match &known.failure {
+        Some(LastFailure { waits_for: Some(below), .. }) => {
+            format!("It waits for phase {below}, which was not finished when it ran last.")
+        }
         Some(failure) if known.broken() => {
             format!("It passed before; now step {} fails ({}).", failure.step, failure.check)
         }
@@ -89,18 +107,27 @@ fn line(phase: &Phase, code: &str, known: &PhaseProgress) -> String {
     let date = known.passed.as_deref().and_then(|at| at.split('T').next());
     let said = match (date, &known.failure) {
         (Some(date), Some(failure)) => {
-            format!("passed {date}, {}", paint.red(&format!("but step {} fails now", failure.step)))
+            let now = failure.waits_for.map_or_else(|| format!("step {} fails now", failure.step), waits);
+            format!("passed {date}, {}", paint.red(&format!("but {now}")))
         }
         (Some(date), None) => paint.green(&format!("passed {date}")),
-        (None, Some(failure)) => format!("at step {}", failure.step),
+        (None, Some(failure)) => failure.waits_for.map_or_else(|| format!("at step {}", failure.step), waits),
         (None, None) => String::new(),
     };
     format!("  {}  {:<16} {code:<10} {said}", phase.number, phase.title).trim_end().to_owned() + "\n"
 }
 
-fn row(phase: &Phase, code: &str, known: &PhaseProgress) -> Value {
-    json!({ "phase": phase.number, "title": phase.title, "code": code, "passed": known.passed, "broken": known.broken() })
+fn waits(below: u8) -> String {
+    format!("waits for phase {below}")
 }
 
-const DONE: &str =
-    "Every phase passes. `cargo tutor list` shows when.\n  `cargo tutor compare N` shows how the reference does it.";
+fn row(phase: &Phase, code: &str, known: &PhaseProgress) -> Value {
+    let waits_for = known.failure.as_ref().and_then(|failure| failure.waits_for);
+    json!({
+        "phase": phase.number, "title": phase.title, "code": code, "passed": known.passed, "broken": known.broken(),
+        "waits_for": waits_for,
+    })
+}
+
+const ALL: &str = "Every phase there is passes";
+const ALL_OR_BORROWED: &str = "Every phase there is passes, or is borrowed";

@@ -53,6 +53,7 @@ pub fn run(args: Args) -> Result<Ended> {
         Some(Command::Chat(args)) => chat::run(&args),
         Some(Command::Kafka(args)) => kafka::run(&project, &args, json),
         Some(Command::Bench(args)) => bench::run(&project, &args.args),
+        Some(Command::Soak(args)) => bench::soak(&project, &args),
         Some(Command::Clients(args)) => clients::run(&project, &args, json),
         Some(Command::Verify(args)) => verify::run(&project, &args, json),
         Some(Command::Generate(args)) => generate::run(&project, args.check, json),

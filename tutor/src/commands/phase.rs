@@ -15,7 +15,7 @@ use crate::broker;
 use crate::cargo::{Build, Built, Outcome, likely_binary};
 use crate::cli::PhaseArgs;
 use crate::hints::Hints;
-use crate::progress::{Progress, keep_reports};
+use crate::progress::{Progress, keep_reports, passed_last};
 use crate::project::{self, Project, folder_name};
 use crate::questions;
 use crate::screen::verdict::{Verdict, first_failure};
@@ -38,12 +38,14 @@ pub fn run(project: &Project, args: &PhaseArgs, json: bool) -> Result<Ended> {
             return Ok(Ended::Failed);
         }
     };
-    let broker = broker::program(project, phase)?;
+    let brokers = broker::brokers(project, phase, &args.which)?;
     let began = Instant::now();
-    let options = Options { seed: args.seed, only: args.check.iter().cloned().collect(), all: false, broker };
+    let options = Options { seed: args.seed, only: args.check.iter().cloned().collect(), all: false, brokers };
     let reports = checks::run::run(phase, &Subject { binary }, &options, &mut |_| {});
-    let run = Run { phase, args, reports, build_took, checks_took: began.elapsed() };
-    if run.is_whole_and_own() {
+    broker::was_there(phase, &reports)?;
+    let passed_before = first_failure(&reports).is_some_and(|(report, _)| passed_last(project, phase, &report.check));
+    let run = Run { phase, args, reports, passed_before, build_took, checks_took: began.elapsed() };
+    if run.is_own() {
         run.remember(project)?;
     }
     run.show(json)
@@ -106,19 +108,25 @@ struct Run<'a> {
     phase: &'static Phase,
     args: &'a PhaseArgs,
     reports: Vec<CheckReport>,
+    /// What fails now passed when it was the learner's own code last.
+    passed_before: bool,
     build_took: Duration,
     checks_took: Duration,
 }
 
 impl Run<'_> {
-    /// Only a run of all checks on the learner's own code says how far they are.
-    fn is_whole_and_own(&self) -> bool {
-        self.args.check.is_none() && !self.args.reference && self.args.bin.is_none()
+    fn is_own(&self) -> bool {
+        !self.args.reference && self.args.bin.is_none()
     }
 
+    /// Only a run of all checks says how far the learner is.
     fn remember(&self, project: &Project) -> Result<()> {
         let mut progress = Progress::load(project)?;
-        progress.note(self.phase, first_failure(&self.reports).map(|(report, failed)| (report, failed.observed)));
+        if self.args.check.is_some() {
+            progress.mended(self.phase, &self.reports);
+            return progress.save(project);
+        }
+        progress.note(self.phase, first_failure(&self.reports));
         progress.save(project)?;
         keep_reports(project, self.phase, &self.reports)
     }
@@ -136,6 +144,7 @@ impl Run<'_> {
             built: &built,
             subject: subject.as_deref(),
             partial: self.args.check.is_some(),
+            passed_before: self.passed_before && subject.is_none(),
         };
         let screen = if json { String::new() } else { verdict.render(Paint::of_stdout()) + &self.timings() };
         answer(json, &self.as_json(), &screen);

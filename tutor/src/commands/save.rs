@@ -18,6 +18,7 @@ use checks::{Outcome, Phase};
 use crate::Ended;
 use crate::broker;
 use crate::cargo::{Build, command};
+use crate::cli::Which;
 use crate::generator::Cut;
 use crate::project::{self, Project, folder_name};
 use crate::variant::Slot;
@@ -51,7 +52,7 @@ pub fn run(project: &Project, args: &[String]) -> Result<Ended> {
     // What it depends on is compiled before the clock runs.
     slot.write_cut(Cut::After(0))?;
     build(&slot, phase)?;
-    let options = Options { broker: broker::program(project, phase)?, ..Options::default() };
+    let options = Options { brokers: broker::brokers(project, phase, &Which::default())?, ..Options::default() };
     println!("milliseconds         wrapper   build   checks   verdict");
     let steps = u8::try_from(phase.steps.len())?;
     let climbing = (1..=steps).cycle().take(EDITS).map(|step| {

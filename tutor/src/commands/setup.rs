@@ -1,7 +1,7 @@
 //! `setup`: what `test` needs, from wherever it is quickest to have: mdBook, and what the clients run on.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 use serde_json::json;
@@ -35,6 +35,13 @@ pub fn run(project: &Project, json: bool) -> Result<Ended> {
 pub fn clients(project: &Project) -> Vec<String> {
     let missing = |client: Client| client.install(project).err().map(|error| format!("{}: {error:#}", client.name()));
     Client::ALL.into_iter().filter_map(missing).collect()
+}
+
+/// Whether a program is in the PATH. Both that are asked for know `-version`.
+pub fn is_there(program: &str) -> bool {
+    let mut asked = Command::new(program);
+    asked.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    asked.status().is_ok_and(|status| status.success())
 }
 
 /// An mdBook of the right version: the one in the PATH, one installed earlier, or one installed now below `target/tools`.

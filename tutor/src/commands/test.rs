@@ -72,28 +72,38 @@ impl Gate<'_> {
         let given = ["clippy", "-p", "contract", "-p", "checks", "-p", "tutor", "-p", "bench", "-p", "broker"];
         let ours = [&given[..], &strict].concat();
         let references = [&["clippy", "--workspace"], &strict[..]].concat();
-        let tests = ["test", "-p", "contract", "-p", "checks", "-p", "tutor", "-p", "broker", "--no-fail-fast"];
+        let tests =
+            ["test", "-p", "contract", "-p", "checks", "-p", "tutor", "-p", "bench", "-p", "broker", "--no-fail-fast"];
         let tutor = env::current_exe().context("cannot tell where the tutor is")?;
-        let tutor = |command: &str| {
+        let tutor = |args: &[&str]| {
             let mut tutor = Command::new(&tutor);
-            tutor.arg(command).current_dir(&root);
+            tutor.args(args).current_dir(&root);
             Part::Command(Box::new(tutor))
         };
         let mut book = Command::new(setup::mdbook(self.project)?);
         book.arg("build").arg(root.join("book"));
         // A client that cannot be had is skipped on a person's machine.
         setup::clients(self.project).iter().for_each(|missing| eprintln!("{missing}"));
-        Ok(vec![
+        let mut parts = vec![
             ("format", cargo(&root, &["fmt", "--all", "--check", "--", "--color", "never"])),
             ("format of the references", cargo(&solutions, &["fmt", "--all", "--check", "--", "--color", "never"])),
             ("lints", cargo(&root, &ours)),
             ("lints of the references", cargo(&solutions, &references)),
             ("tests", cargo(&root, &tests)),
-            ("the course teaches", tutor("verify")),
-            ("clients", tutor("clients")),
+            ("tests of the references", cargo(&solutions, &["test", "--workspace", "--lib", "--no-fail-fast"])),
+            ("the course teaches", tutor(&["verify"])),
+            ("clients", tutor(&["clients"])),
             ("book", Part::Command(Box::new(book))),
             ("links of the book", Part::Links),
-        ])
+        ];
+        if ["java", "mvn"].into_iter().all(setup::is_there) || env::var_os("CI").is_some() {
+            let broker = ["test", "-p", "broker", "--test", "real", "--", "--ignored"];
+            parts.push(("the broker on Apache Kafka", cargo(&root, &broker)));
+            parts.push(("phase 3 on Apache Kafka", tutor(&["phase", "3", "--reference", "--real"])));
+        } else {
+            eprintln!("There is no Java or no Maven: phase 3 is checked on librdkafka's mock cluster only.");
+        }
+        Ok(parts)
     }
 
     fn announce_and_run(&self, name: &str, part: &mut Part) -> Result<Count> {

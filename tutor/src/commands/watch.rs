@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::phase;
 use crate::Ended;
-use crate::cli::PhaseArgs;
+use crate::cli::{PhaseArgs, Which};
 use crate::generator::folder::files_below;
 use crate::project::{self, Project};
 use crate::screen::terminal;
@@ -24,8 +24,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(40);
 /// There is no such phase, or cargo cannot be started.
 pub fn run(project: &Project, number: u8, json: bool) -> Result<Ended> {
     let phase = project::phase(number)?;
-    let args =
-        PhaseArgs { phase: number, reference: false, bin: None, check: None, repeat: 1, seed: 1, timings: false };
+    let args = PhaseArgs {
+        phase: number,
+        reference: false,
+        bin: None,
+        check: None,
+        repeat: 1,
+        seed: 1,
+        timings: false,
+        which: Which::default(),
+    };
     let folder = project.learner(phase);
     loop {
         let seen = times(&folder);

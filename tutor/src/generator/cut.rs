@@ -51,6 +51,19 @@ fn write_region(out: &mut String, region: &Region, cut: Cut) {
 }
 
 impl Region {
+    /// The comments `// Step 2.4: …` for each step of the region that is still to be done after `done`, without indentation.
+    pub fn hints(&self, done: u8) -> Vec<String> {
+        let phase = self.name.split('-').nth(1).unwrap_or_default();
+        let mut comments = Vec::new();
+        for body in self.befores.iter().filter(|body| body.step > done) {
+            let mut lines = body.hint.iter();
+            let first = lines.next().map(String::as_str).unwrap_or_default();
+            comments.push(format!("// Step {phase}.{}: {first}", body.step).trim_end().to_owned());
+            comments.extend(lines.map(|line| format!("// {line}")));
+        }
+        comments
+    }
+
     /// The body that stands instead of the reference's code, if one does.
     fn standing(&self, cut: Cut) -> Option<&Body> {
         match cut {
@@ -62,20 +75,13 @@ impl Region {
     }
 }
 
-/// `// Step 2.4: …` for each step of the region that is still to be done.
 fn write_hints(out: &mut String, region: &Region, cut: Cut) {
     let done = match cut {
         Cut::After(done) => done,
         Cut::Listing => 0,
         Cut::Without(_) | Cut::Full => return,
     };
-    let phase = region.name.split('-').nth(1).unwrap_or_default();
-    for body in region.befores.iter().filter(|body| body.step > done) {
-        let mut lines = body.hint.iter();
-        let first = lines.next().map(String::as_str).unwrap_or_default();
-        push_line(out, format!("{}// Step {phase}.{}: {first}", region.indent, body.step).trim_end());
-        lines.for_each(|line| push_line(out, &format!("{}// {line}", region.indent)));
-    }
+    region.hints(done).iter().for_each(|line| push_line(out, &indented(&region.indent, line)));
 }
 
 fn indented(indent: &str, line: &str) -> String {

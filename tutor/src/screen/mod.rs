@@ -1,11 +1,14 @@
 //! What people read: 80 columns, colour only on a terminal, the next action first and last.
 //!
 //! - [`verdict`]: the screen after a run of the checks.
-//! - [`story`]: what happened, line by line.
+//! - [`steps`]: the lines with ✓ and ✗.
+//! - [`account`]: what is told of a failure. [`story`]: what happened in it, line by line.
 //! - [`build`]: the screen after a build that failed.
 //! - [`terminal`]: what only makes sense on a terminal.
 
+pub mod account;
 pub mod build;
+pub mod steps;
 pub mod story;
 pub mod terminal;
 pub mod verdict;
@@ -15,6 +18,9 @@ use std::io::{self, IsTerminal};
 
 /// No line is longer, so that nothing wraps in a terminal of the usual size.
 pub const WIDTH: usize = 80;
+
+/// The column in which times and counts end.
+const RIGHT: usize = 74;
 
 /// Colours, or none: without a terminal and with `NO_COLOR`, text stays as it is.
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +83,11 @@ pub fn cut(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// `1 check`, `2 checks`.
+pub fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Breaks `text` into lines of at most `width` columns, between words where it can.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
@@ -94,6 +105,15 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The first line of `text`, of at most `width` columns, and what is left for others. Blanks between words stay as they are.
+pub fn cut_between_words(text: &str, width: usize) -> (&str, &str) {
+    let Some((limit, _)) = text.char_indices().nth(width) else { return (text, "") };
+    let blank = text[..limit].rfind(' ').filter(|at| *at > 0);
+    // A word may end exactly at the limit; one that is longer than a line has to be broken.
+    let at = if text[limit..].starts_with(' ') { limit } else { blank.unwrap_or(limit) };
+    (text[..at].trim_end(), text[at..].trim_start())
 }
 
 /// A word that is longer than a line has to be broken; a path, for example.

@@ -14,7 +14,8 @@ use checks::run::{Options, Subject};
 use super::catalogue::{self, Mistake};
 use super::{Report, catalogue_of};
 use crate::broker;
-use crate::commands::repeat::tally;
+use crate::cli::Which;
+use crate::commands::repeat::repeat;
 use crate::generator::Cut;
 use crate::hints::{Fit, Hints};
 use crate::project::{Project, folder_name};
@@ -35,7 +36,8 @@ pub fn run(
 ) -> Result<()> {
     let tasks: Vec<Task> = tasks(project, phase, repeat)?.into_iter().filter(|task| wanted(task.point())).collect();
     let slot = Slot::shared(project, phase)?;
-    let options = Options { seed: 1, broker: broker::program(project, phase)?, ..Options::default() };
+    let options =
+        Options { seed: 1, brokers: broker::brokers(project, phase, &Which::default())?, ..Options::default() };
     thread::scope(|scope| {
         let (built_tx, built_rx) = sync_channel(1);
         let (tasks, slot) = (&tasks, &slot);
@@ -131,10 +133,8 @@ fn stair(phase: &Phase, subject: &Subject, options: &Options, done: u8) -> Resul
 }
 
 fn reference(phase: &Phase, subject: &Subject, options: &Options, runs: u32) -> Result<()> {
-    let failed: Vec<_> = tally(phase, subject, &Options { all: true, ..options.clone() }, runs)
-        .into_iter()
-        .filter(|tally| tally.failures > 0)
-        .collect();
+    let repeated = repeat(phase, subject, &Options { all: true, ..options.clone() }, runs)?;
+    let failed: Vec<_> = repeated.tallies.into_iter().filter(|tally| tally.failures > 0).collect();
     let lines = failed
         .iter()
         .map(|tally| format!("{} failed {} of {runs} times, seeds {:?}", tally.check, tally.failures, tally.seeds));
@@ -159,9 +159,9 @@ fn caught(phase: &Phase, subject: &Subject, options: &Options, mistake: &Mistake
     let Some((report, failed)) = first_failure(&reports) else {
         bail!("expected `{}` to fail, and everything passed", mistake.check)
     };
-    let as_told = report.check == mistake.check && mistake.observed.contains(&failed.observed);
-    let wanted: Vec<_> = mistake.observed.iter().map(|observed| observed.id()).collect();
-    ensure!(as_told, "expected `{}` to see {}, and saw {}", mistake.check, wanted.join(" or "), told(report));
+    let as_told = mistake.failures().any(|failure| failure == (&report.check, failed.observed));
+    let wanted: Vec<_> = mistake.failures().map(|(check, observed)| format!("`{check}` to see {observed}")).collect();
+    ensure!(as_told, "expected {}, and saw {}", wanted.join(" or "), told(report));
     let hints = Hints::of(phase)?;
     let (_, fit) = hints.find(&report.check, failed.observed).ok_or_else(|| anyhow!("there is no hint"))?;
     ensure!(fit > Fit::LastResort, "a learner would be shown only the hint of last resort");

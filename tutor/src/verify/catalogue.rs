@@ -4,6 +4,7 @@
 //! Mistake: echoes to everybody
 //! Check: sockets-are-apart
 //! Observed: wrong-answer          or several: `wrong-answer or nothing-arrived`
+//! Or: push-order / wrong-answer   what chance may let another check see instead; none, or some
 //!
 //! diff --git a/src/connection.rs b/src/connection.rs      paths below solutions/N-name, or from the root
 //! …
@@ -26,6 +27,8 @@ pub struct Mistake {
     pub check: String,
     /// What it has to see; several if chance decides.
     pub observed: Vec<Observed>,
+    /// Checks that may fail instead if chance wants it so, and what they see.
+    pub or: Vec<(String, Observed)>,
 }
 
 impl Mistake {
@@ -43,7 +46,18 @@ impl Mistake {
         };
         let observed = value("Observed:")?;
         let observed = observed.split(" or ").map(|id| observation(id.trim())).collect::<Result<_>>()?;
-        Ok(Self { patch: patch.to_owned(), mistake: value("Mistake:")?, check: value("Check:")?, observed })
+        let or = head().filter_map(|line| line.strip_prefix("Or:")).map(|or| {
+            let (check, observed) = or.split_once(" / ").with_context(|| format!("`Or:{or}` names no observation"))?;
+            Ok((check.trim().to_owned(), observation(observed.trim())?))
+        });
+        let or = or.collect::<Result<_>>()?;
+        Ok(Self { patch: patch.to_owned(), mistake: value("Mistake:")?, check: value("Check:")?, observed, or })
+    }
+
+    /// The ways in which it may fail.
+    pub fn failures(&self) -> impl Iterator<Item = (&str, Observed)> {
+        let usual = self.observed.iter().map(|observed| (self.check.as_str(), *observed));
+        usual.chain(self.or.iter().map(|(check, observed)| (check.as_str(), *observed)))
     }
 
     /// The patch's name, without its ending.
@@ -64,8 +78,10 @@ pub fn entries(folder: &Path, phase: &Phase) -> Result<Vec<Mistake>> {
     paths.sort();
     let entries = paths.iter().map(|path| Mistake::read(path)).collect::<Result<Vec<_>>>()?;
     for entry in &entries {
-        let known = phase.checks.iter().any(|check| check.id == entry.check);
-        ensure!(known, "{} names the check `{}`, which there is not", entry.name(), entry.check);
+        for (named, _) in entry.failures() {
+            let known = phase.checks.iter().any(|check| check.id == named);
+            ensure!(known, "{} names the check `{named}`, which there is not", entry.name());
+        }
     }
     Ok(entries)
 }

@@ -93,13 +93,8 @@ fn coverage(project: &Project, phase: &Phase) -> Result<()> {
         ensure!(own, "the check `{}` has no hint of its own", check.id);
     }
     for mistake in catalogue::entries(&catalogue_of(project, phase), phase)? {
-        for observed in &mistake.observed {
-            ensure!(
-                fits(&mistake.check, *observed),
-                "{}: no hint for `{} / {observed}`",
-                mistake.name(),
-                mistake.check
-            );
+        for (check, observed) in mistake.failures() {
+            ensure!(fits(check, observed), "{}: no hint for `{check} / {observed}`", mistake.name());
         }
     }
     Ok(())

@@ -12,11 +12,16 @@ use crate::client;
 use crate::consumer::Reader;
 use crate::ledger::Ledger;
 
+/// Partitions, each with the offset from which another would have to begin.
+type Positions = Vec<(i32, i64)>;
+
 /// What is committed, and what is about to be. One commit is under way at a time, so none can overtake another.
 #[derive(Debug, Default)]
 pub(crate) struct Commits {
     done: BTreeMap<i32, i64>,
-    under_way: Option<JoinHandle<KafkaResult<Vec<(i32, i64)>>>>,
+    under_way: Option<JoinHandle<KafkaResult<Positions>>>,
+    // The oldest decision in what is under way, and the oldest behind it.
+    committing_since: Option<Instant>,
     waiting_since: Option<Instant>,
 }
 
@@ -33,7 +38,13 @@ impl Commits {
 
     /// How long the oldest decision has waited.
     pub fn age(&self) -> Duration {
-        self.waiting_since.map_or(Duration::ZERO, |since| since.elapsed())
+        self.committing_since.or(self.waiting_since).map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn begin(&mut self, commit: JoinHandle<KafkaResult<Positions>>) {
+        self.under_way = Some(commit);
+        // Not younger because the one before has failed.
+        self.committing_since = self.committing_since.or(self.waiting_since.take());
     }
 
     /// Whether one has not ended yet.
@@ -49,6 +60,7 @@ impl Commits {
         match ended {
             Ok(Ok(positions)) => {
                 self.done.extend(positions);
+                self.committing_since = None;
                 return true;
             }
             // The next one tries again; where the broker is away, that is told elsewhere.
@@ -71,12 +83,34 @@ impl Reader<'_> {
     // ANCHOR_END: commit
 
     /// Commits these positions, on a thread that may wait for the broker. What fails is new the next time, too.
-    fn begin_commit(&mut self, positions: Vec<(i32, i64)>) {
-        self.commits.waiting_since = None;
+    fn begin_commit(&mut self, positions: Positions) {
         let (consumer, topic) = (self.consumer.clone(), self.intake.node.config.kafka.topic);
-        self.commits.under_way = Some(tokio::task::spawn_blocking(move || {
+        self.commits.begin(tokio::task::spawn_blocking(move || {
             consumer.commit(&client::positions(topic.as_str(), &positions)?, CommitMode::Sync)?;
             Ok(positions)
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::KafkaError;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_commit_that_fails_does_not_make_what_waits_younger() {
+        let mut commits = Commits::default();
+        commits.note_decision();
+        let oldest = commits.waiting_since;
+        for _ in 0..2 {
+            commits.begin(tokio::spawn(async { Err(KafkaError::Canceled) }));
+            assert!(!commits.ended().await);
+            commits.note_decision();
+            assert_eq!(commits.committing_since, oldest);
+        }
+        commits.begin(tokio::spawn(async { Ok(vec![(0, 1)]) }));
+        assert!(commits.ended().await);
+        assert_eq!(commits.committing_since, None);
     }
 }

@@ -91,6 +91,7 @@ impl<'a> Reader<'a> {
         answers: Arc<Answers>,
         letters: &'a DeadLetters,
     ) -> Self {
+        let kafka = &intake.node.config.kafka;
         Self {
             intake,
             consumer,
@@ -102,7 +103,7 @@ impl<'a> Reader<'a> {
             letters_under_way: 0,
             returned: Vec::new(),
             ledgers: BTreeMap::new(),
-            room: Room::default(),
+            room: Room::new(kafka.max_undecided, kafka.max_undecided_bytes),
             paused: intake.paused.clone(),
             is_paused: false,
             commits: Default::default(),
@@ -150,7 +151,7 @@ impl<'a> Reader<'a> {
     async fn take_batch(&mut self, read: KafkaResult<BorrowedMessage<'a>>) -> Result<(), KafkaError> {
         self.take(&read?).await;
         for _ in 1..BATCH {
-            if self.room.is_crowded(&self.intake.node.config.kafka) {
+            if self.room.is_crowded() {
                 break;
             }
             match self.stream.next().now_or_never() {
@@ -263,7 +264,7 @@ impl<'a> Reader<'a> {
     fn govern(&mut self) {
         let ingest = &self.intake.node.stats.ingest;
         ingest.in_flight.set(self.room.records() as u64);
-        let pause = *self.paused.borrow() || self.room.is_crowded(&self.intake.node.config.kafka);
+        let pause = *self.paused.borrow() || self.room.is_crowded();
         if pause != self.is_paused {
             self.is_paused = pause;
             self.apply_pause();

@@ -78,7 +78,9 @@ impl Lanes {
     /// Lets all lanes try again that are due.
     pub fn retry(&mut self) {
         let now = Instant::now();
-        while let Some((_, user)) = self.held.pop_front_if(|(at, _)| *at <= now) {
+        while self.held.front().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, user)) = self.held.pop_front()
+        {
             if let Some(lane) = self.lanes.get_mut(&user) {
                 lane.held = false;
                 lane.resume(&*self.deliver, &self.answers);

@@ -1,16 +1,21 @@
 //! How much may be undecided on this node, in records and in bytes.
 
-use contract::Kafka;
-
 /// What is undecided, of all partitions and users together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Room {
     records: usize,
     bytes: usize,
+    most_records: usize,
+    most_bytes: usize,
     crowded: bool,
 }
 
 impl Room {
+    /// Room for so much.
+    pub fn new(most_records: usize, most_bytes: usize) -> Self {
+        Self { records: 0, bytes: 0, most_records, most_bytes, crowded: false }
+    }
+
     /// A record was taken.
     pub fn take(&mut self, bytes: usize) {
         self.records += 1;
@@ -31,10 +36,9 @@ impl Room {
     // ANCHOR: is_crowded
     /// Whether nothing more may be taken. Once it is so it stays so until half is free again: pausing throws away what was read ahead,
     /// so it must not happen at every record.
-    pub fn is_crowded(&mut self, kafka: &Kafka) -> bool {
+    pub fn is_crowded(&mut self) -> bool {
         // ANCHOR: step-3-5-crowded
-        // Step 3.5: compare with --max-undecided and --max-undecided-bytes
-        let _ = kafka;
+        // Step 3.5: compare with the most that there may be, of records and of bytes
         // ANCHOR_END: step-3-5-crowded
         self.crowded
     }
@@ -43,21 +47,18 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
 
     #[test]
     fn it_is_crowded_from_the_bound_down_to_half_of_it() {
-        let kafka = contract::Config::parse_from(["node", "--max-undecided", "4"]).kafka;
-        let mut room = Room::default();
+        let mut room = Room::new(4, 100);
         (0..4).for_each(|_| room.take(1));
-        assert!(room.is_crowded(&kafka));
+        assert!(room.is_crowded());
         room.free(1);
-        assert!(room.is_crowded(&kafka));
+        assert!(room.is_crowded());
         (0..2).for_each(|_| room.free(1));
-        assert!(!room.is_crowded(&kafka));
+        assert!(!room.is_crowded());
         (0..2).for_each(|_| room.take(1));
-        assert!(!room.is_crowded(&kafka));
+        assert!(!room.is_crowded());
     }
 }

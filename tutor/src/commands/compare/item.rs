@@ -1,17 +1,18 @@
 //! Finds an item (a function, a type, an `impl`) by its header, trusting rustfmt for indentation.
 
-/// An item's header, and the headers around it; the default is a whole file.
-#[derive(Debug, Default)]
+/// An item's header, and the headers around it.
+#[derive(Debug)]
 pub struct Item {
     /// Outermost first: `impl Connection`, then `fn run`. Empty for a whole file.
     path: Vec<String>,
 }
 
 impl Item {
-    /// The innermost item around the anchor `region` in `listing`; or, if the region holds whole items, the first of them.
-    pub fn around(listing: &str, region: &str) -> Option<Self> {
+    /// The function around the anchor `region` in `listing`; else the items that the region holds; else what is around it.
+    pub fn around(listing: &str, region: &str) -> Vec<Self> {
         let lines: Vec<&str> = listing.lines().collect();
-        let at = lines.iter().position(|line| line.trim().strip_prefix("// ANCHOR: ") == Some(region))?;
+        let anchor = |line: &&str| line.trim().strip_prefix("// ANCHOR: ") == Some(region);
+        let Some(at) = lines.iter().position(anchor) else { return Vec::new() };
         let mut path = Vec::new();
         let mut indent = indent_of(lines[at]);
         for line in lines[..at].iter().rev().filter(|line| !line.trim().is_empty()) {
@@ -22,12 +23,15 @@ impl Item {
             }
         }
         path.reverse();
-        let inside_function = path.last().is_some_and(|header| header.starts_with("fn "));
-        if !inside_function {
-            let inside = lines[at + 1..].iter().take_while(|line| !line.contains("// ANCHOR_END: "));
-            path.extend(inside.filter(|line| indent_of(line) == indent_of(lines[at])).find_map(|line| header(line)));
+        if path.last().is_some_and(|header: &String| header.starts_with("fn ")) {
+            return vec![Self { path }];
         }
-        Some(Self { path })
+        let end = format!("// ANCHOR_END: {region}");
+        let inside = lines[at + 1..].iter().take_while(|line| !line.contains(&end));
+        let inside = inside.filter(|line| indent_of(line) == indent_of(lines[at])).filter_map(|line| header(line));
+        let within = |header| Self { path: path.iter().cloned().chain([header]).collect() };
+        let items: Vec<_> = inside.map(within).collect();
+        if items.is_empty() { vec![Self { path }] } else { items }
     }
 
     /// `impl Connection, fn run`.
@@ -100,7 +104,7 @@ impl Connection {
 
     #[test]
     fn an_item_is_found_again_by_its_headers() {
-        let item = Item::around(REFERENCE, "step-1-1-run").expect("the region is there");
+        let [item] = &Item::around(REFERENCE, "step-1-1-run")[..] else { panic!("there is one function") };
         assert_eq!(item.name(), "impl Connection, fn run");
         let mine = "fn run() {\n}\n\nimpl Connection {\n    pub async fn run(self) {\n        mine();\n    }\n}\n";
         assert_eq!(item.find_in(mine).as_deref(), Some("    pub async fn run(self) {\n        mine();\n    }"));
@@ -110,8 +114,16 @@ impl Connection {
     #[test]
     fn a_header_on_several_lines_is_one() {
         let text = "async fn talk(\n    ws: WebSocket,\n) -> Ended {\n    // ANCHOR: here\n    run()\n    // ANCHOR_END: here\n}\n";
-        let item = Item::around(text, "here").expect("the region is there");
+        let [item] = &Item::around(text, "here")[..] else { panic!("there is one function") };
         assert_eq!(item.name(), "fn talk");
         assert_eq!(item.find_in(text).as_deref(), Some(text.trim_end()));
+    }
+
+    #[test]
+    fn a_region_of_several_items_is_all_of_them() {
+        let text = "mod a {\n    // ANCHOR: here\n    fn one() {}\n\n    struct Two;\n    // ANCHOR_END: here\n}\n";
+        let names: Vec<_> = Item::around(text, "here").iter().map(Item::name).collect();
+        assert_eq!(names, ["mod a, fn one", "mod a, struct Two"]);
+        assert!(Item::around(text, "there").is_empty());
     }
 }
