@@ -76,6 +76,7 @@ async fn two_who_know_the_cookie_meet_and_are_counted() {
     assert_eq!(a.says("b", "long").await, Some(long));
     let peer = a.gossip.peer("b", 2, b.gossip.local_addr().expect("it is bound"));
     assert!(peer.sent >= 1 && peer.received >= 1, "{peer:?}");
+    assert!(peer.answers >= 1, "it said what it says in an answer to the greeting: {peer:?}");
     assert!(peer.received_bytes > 300 && peer.first_heard <= peer.last_heard, "{peer:?}");
     assert_eq!(peer.repeats, 0);
     assert_eq!(a.gossip.rejected(), []);
@@ -171,4 +172,5 @@ async fn receiving_loses_nothing_when_it_is_dropped() {
         }
     };
     assert!(timeout(PATIENCE, all).await.is_ok(), "of 20 datagrams {received} were received");
+    assert_eq!(a.peer("b", 1, b.gossip.local_addr().expect("it is bound")).answers, 0, "nobody was asked");
 }
