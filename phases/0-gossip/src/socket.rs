@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
-use chitchat::{ChitchatEnvelope, ChitchatMessage};
 use chitchat::transport::{RecvOutcome, SendOutcome, Socket, Transport, UdpSocket as Scribe};
+use chitchat::{ChitchatEnvelope, ChitchatMessage};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout, timeout_at};
 
