@@ -59,4 +59,12 @@ impl Frame {
             Self::Binary(bytes) => Message::Binary(bytes.clone()),
         }
     }
+
+    /// The same, without the cost of sharing if nobody else holds the frame.
+    pub fn into_message(self: Arc<Self>) -> Message {
+        match Arc::unwrap_or_clone(self) {
+            Self::Text(text) => Message::Text(text),
+            Self::Binary(bytes) => Message::Binary(bytes),
+        }
+    }
 }

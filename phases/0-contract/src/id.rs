@@ -73,6 +73,17 @@ impl MessageId {
     pub fn of_record(topic: Topic, partition: i32, offset: i64) -> Self {
         Self(Spelling::Record { topic, partition, offset })
     }
+
+    /// Bytes of its text.
+    pub(crate) fn length(self) -> usize {
+        let digits = |number: i64| number.max(1).ilog10() as usize + 1;
+        match self.0 {
+            Spelling::Number(_) => 32,
+            Spelling::Record { topic, partition, offset } => {
+                topic.0.len() + 1 + digits(partition.into()) + 1 + digits(offset)
+            }
+        }
+    }
 }
 
 impl MessageIds {
@@ -199,6 +210,10 @@ mod tests {
     fn a_record_is_named_by_its_place() {
         let topic = Topic::parse("messages.v1").expect("a name");
         assert_eq!(MessageId::of_record(topic, 3, 71).to_string(), "messages.v1-3-71");
+        for offset in [0, 9, 10, i64::MAX] {
+            let id = MessageId::of_record(topic, 0, offset);
+            assert_eq!(id.length(), id.to_string().len());
+        }
         assert!(["", ".", "a b", "ä", &"x".repeat(250)].into_iter().all(|bad| Topic::parse(bad).is_none()));
     }
 

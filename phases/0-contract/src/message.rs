@@ -33,8 +33,7 @@ pub struct Payload {
 impl Payload {
     /// The value that `part`, a part of `source`, spells out. The caller has validated it.
     pub(crate) fn within(source: &Utf8Bytes, part: &str) -> Self {
-        let start = part.as_ptr() as usize - source.as_str().as_ptr() as usize;
-        Self { source: source.clone(), range: start..start + part.len() }
+        Self { range: range_of(part, source), source: source.clone() }
     }
 
     /// Validates a text that is one JSON value and nothing else; `None` if it is not.
@@ -43,14 +42,14 @@ impl Payload {
         Some(Self::within(&text, value.get()))
     }
 
-    /// The value that was read out of `source`, without a second look at it.
+    /// Copies `source`, once, for the value that was read out of it.
     ///
     /// # Panics
     ///
     /// If it was read out of another text.
-    pub fn of_raw(source: &Utf8Bytes, value: &RawValue) -> Self {
+    pub fn copy(source: &str, value: &RawValue) -> Self {
         assert!(source.as_bytes().as_ptr_range().contains(&value.get().as_ptr()), "a value of another text");
-        Self::within(source, value.get())
+        Self { range: range_of(value.get(), source), source: source.into() }
     }
 
     /// The text that it is a part of.
@@ -62,6 +61,11 @@ impl Payload {
     pub fn as_str(&self) -> &str {
         &self.source[self.range.clone()]
     }
+}
+
+fn range_of(part: &str, source: &str) -> Range<usize> {
+    let start = part.as_ptr() as usize - source.as_ptr() as usize;
+    start..start + part.len()
 }
 
 impl Message {

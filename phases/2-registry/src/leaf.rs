@@ -5,7 +5,7 @@ use contract::{Completion, Deliver, Message, Outcome, PushError};
 use crate::Registry;
 
 impl Deliver for Registry {
-    fn submit(&self, message: Message, completion: Completion) {
+    fn submit(&self, message: &Message, completion: Completion) {
         // Step 2.2: find the user's sockets; one frame for all of them; nobody there is an outcome too
         let _ = message;
         completion.answer(Outcome::NotConnected);

@@ -173,7 +173,7 @@ impl<'a> Reader<'a> {
     async fn deliver(&mut self, record: Record) {
         // Step 3.3: what has become of it decides whether its offset may be committed: wait for it, then `finish` the record
         let completion = contract::Completion::new(|_outcome| {});
-        self.intake.deliver.submit(record.message, completion);
+        self.intake.deliver.submit(&record.message, completion);
     }
 
     /// Heeds what has become of records.

@@ -7,7 +7,6 @@ use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::dead::Letter;
 

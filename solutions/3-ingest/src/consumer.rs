@@ -189,13 +189,13 @@ impl<'a> Reader<'a> {
         // ANCHOR: step-3-3-deliver
         // BEFORE 3.3: what has become of it decides whether its offset may be committed: wait for it, then `finish` the record
         //| let completion = contract::Completion::new(|_outcome| {});
-        //| self.intake.deliver.submit(record.message, completion);
+        //| self.intake.deliver.submit(&record.message, completion);
         // ANCHOR: step-3-4-deliver
         // BEFORE 3.4: one user who does not read holds up all others
         //| let outcome = loop {
         //|     let (outcome_tx, outcome) = tokio::sync::oneshot::channel();
         //|     let completion = contract::Completion::new(move |outcome| _ = outcome_tx.send(outcome));
-        //|     self.intake.deliver.submit(record.message.clone(), completion);
+        //|     self.intake.deliver.submit(&record.message, completion);
         //|     let told = tokio::select! {
         //|         told = outcome => told,
         //|         () = self.intake.stop.cancelled() => return,

@@ -7,7 +7,6 @@ use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::dead::Letter;
 
@@ -92,14 +91,13 @@ pub fn decode(raw: &BorrowedMessage<'_>, topic: Topic, limit: usize) -> Result<R
     // BEFORE 3.1: value, envelope, user, key, payload: in this order, each with what may be wrong with it
     //| let _ = (raw, topic, limit, envelope);
     //| todo!("step 3.1: read the record's value")
-    let value = raw.payload().ok_or(Reason::NoValue)?;
-    let value = Utf8Bytes::try_from(bytes::Bytes::copy_from_slice(value)).map_err(|_| Reason::Malformed)?;
-    let envelope = envelope(&value)?;
+    let value = std::str::from_utf8(raw.payload().ok_or(Reason::NoValue)?).map_err(|_| Reason::Malformed)?;
+    let envelope = envelope(value)?;
     let to = UserId::parse(&envelope.user_id).ok_or(Reason::Malformed)?;
     if raw.key().is_some_and(|key| key != to.as_str().as_bytes()) {
         return Err(Reason::KeyDiffers);
     }
-    let payload = Payload::of_raw(&value, envelope.payload.ok_or(Reason::NoPayload)?);
+    let payload = Payload::copy(value, envelope.payload.ok_or(Reason::NoPayload)?);
     if payload.as_str().len() > limit {
         return Err(Reason::TooLarge);
     }

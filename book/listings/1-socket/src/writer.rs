@@ -58,7 +58,7 @@ impl Batch {
         self.messages += 1;
         self.bytes += item.frame.len();
         self.completions.extend(item.completion);
-        sink.feed(item.frame.to_message()).await
+        sink.feed(item.frame.into_message()).await
     }
 
     /// Written: handed to the kernel. Only now may anybody be told.

@@ -6,7 +6,7 @@ use crate::Registry;
 
 impl Deliver for Registry {
     // ANCHOR: submit
-    fn submit(&self, message: Message, completion: Completion) {
+    fn submit(&self, message: &Message, completion: Completion) {
         // ANCHOR: step-2-2-submit
         // Step 2.2: find the user's sockets; one frame for all of them; nobody there is an outcome too
         let _ = message;

@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
         // ANCHOR: step-3-3-deliver
         // Step 3.3: what has become of it decides whether its offset may be committed: wait for it, then `finish` the record
         let completion = contract::Completion::new(|_outcome| {});
-        self.intake.deliver.submit(record.message, completion);
+        self.intake.deliver.submit(&record.message, completion);
         // ANCHOR_END: step-3-3-deliver
     }
     // ANCHOR_END: deliver

@@ -150,8 +150,8 @@ impl Lane {
 
 impl Slot {
     fn submit(&mut self, deliver: &dyn Deliver, answers: &Arc<Answers>) {
-        let message = self.record.message.clone();
-        let (ticket, completion) = Ticket::issue(message.to.clone(), self.record.place, answers);
+        let Record { message, place, .. } = &self.record;
+        let (ticket, completion) = Ticket::issue(message.to.clone(), *place, answers);
         self.ticket = Some(ticket);
         deliver.submit(message, completion);
     }

@@ -11,17 +11,21 @@ const ENVELOPE: usize = 96;
 
 /// `message {id, from?, payload}`, for the recipient.
 pub fn message(message: &Message) -> Frame {
+    const BEFORE_ID: &str = r#"{"type":"message","id":""#;
+    const BEFORE_PAYLOAD: &str = r#","payload":"#;
     let payload = message.payload.as_str();
-    let mut text =
-        String::with_capacity(ENVELOPE + payload.len() + message.from.as_ref().map_or(0, |from| from.as_str().len()));
-    text.push_str(r#"{"type":"message","id":""#);
+    let from = message.from.as_ref().map_or(0, |from| r#","from":"""#.len() + from.as_str().len());
+    // Exactly, unless a name has to be escaped: what is left over would cost `Bytes` an allocation of its own.
+    let length = BEFORE_ID.len() + message.id.length() + 1 + from + BEFORE_PAYLOAD.len() + payload.len() + 1;
+    let mut text = String::with_capacity(length);
+    text.push_str(BEFORE_ID);
     push_id(&mut text, message.id);
     text.push('"');
     if let Some(from) = &message.from {
         text.push_str(r#","from":"#);
         push_string(&mut text, from.as_str());
     }
-    text.push_str(r#","payload":"#);
+    text.push_str(BEFORE_PAYLOAD);
     text.push_str(payload);
     text.push('}');
     frame(text)

@@ -70,7 +70,7 @@ impl Peer {
             None => self.gateway.ids.next(),
         };
         let completion = self.pending.ask(id, reference);
-        self.gateway.seams.deliver.submit(Message { id, from: Some(from), to, payload }, completion);
+        self.gateway.seams.deliver.submit(&Message { id, from: Some(from), to, payload }, completion);
     }
 
     fn error(&self, reference: Option<&str>, code: Code, message: &str) {

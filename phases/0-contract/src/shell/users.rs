@@ -38,7 +38,7 @@ async fn send(State(admin): State<Arc<Admin>>, id: Named, request: Request) -> R
     let id = message_id(&admin, request.headers(), &to)?;
     let payload = payload(request, admin.node.config.max_message).await?;
     let (completion, outcome) = awaited();
-    seams.deliver.submit(Message { id, from: None, to, payload }, completion);
+    seams.deliver.submit(&Message { id, from: None, to, payload }, completion);
     let outcome = within(admin.node.config.deliver_timeout, outcome).await;
     answer(outcome, &admin.node, json!({"id": id.to_string(), "outcome": "written"})).map(IntoResponse::into_response)
 }
