@@ -5,6 +5,7 @@
 //! - [`idle`]: memory per idle socket. [`echo`]: echoes. [`route`]: messages from user to user, beside other routers.
 //! - [`kafka`]: records from a topic to users, beside a bare consumer and the floor.
 //! - [`crowd`]: ten thousand users come, talk and leave, and nothing is left of them.
+//! - [`gossip`]: how gossip grows with the number of nodes.
 //! - [`soak`]: records stream while the node is killed, and none is lost.
 //! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`dialect`]: adapters for routers.
 
@@ -12,6 +13,7 @@ mod crowd;
 mod dialect;
 mod echo;
 mod floor;
+mod gossip;
 mod idle;
 mod kafka;
 mod route;
@@ -83,6 +85,12 @@ enum Bench {
         #[arg(long, default_value_t = 10_000)]
         users: usize,
     },
+    /// How gossip grows with the number of nodes: seconds until all know, and bytes; in one process
+    Gossip {
+        /// How many nodes, one cluster after the other
+        #[arg(default_values_t = [10, 100, 300])]
+        sizes: Vec<usize>,
+    },
     /// Records stream from Kafka to users while the node is killed: none is lost, and each user's order holds
     Soak(soak::Options),
     /// A floor itself: started by the benchmarks
@@ -105,6 +113,7 @@ async fn main() -> anyhow::Result<()> {
         Bench::Route { bin, rounds, seconds } => route::run(&bin, rounds, seconds).await,
         Bench::Kafka(options) => kafka::run(&options).await,
         Bench::Crowd { bin, users } => crowd::run(&bin, users).await,
+        Bench::Gossip { sizes } => gossip::run(&sizes).await,
         Bench::Soak(options) => soak::run(&options).await,
         Bench::Floor { floor } => floor::serve(floor).await,
     }

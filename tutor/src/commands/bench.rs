@@ -26,9 +26,8 @@ pub fn run(project: &Project, args: &[String]) -> Result<Ended> {
         return save::run(project, args);
     }
     let subject = SUBJECTS.iter().find(|(name, _)| args.first().is_some_and(|arg| arg == name));
-    // What it does not know, such as `--help`, the benchmark itself answers.
-    let phase = phase(subject.map_or(1, |(_, phase)| *phase))?;
-    measure(project, phase, args)
+    // `gossip` measures a library; and what nobody knows, such as `--help`, the benchmark itself answers.
+    measure(project, subject.map(|(_, number)| phase(*number)).transpose()?, args)
 }
 
 /// Kills the reference of a phase again and again while records stream through it.
@@ -40,19 +39,19 @@ pub fn soak(project: &Project, args: &SoakArgs) -> Result<Ended> {
     let phase = phase(args.phase)?;
     ensure!(phase.kafka, "phase {} does not read from Kafka, so there is nothing to soak it in", phase.number);
     let args: Vec<String> = [String::from("soak")].into_iter().chain(args.args.iter().cloned()).collect();
-    measure(project, phase, &args)
+    measure(project, Some(phase), &args)
 }
 
-fn measure(project: &Project, phase: &Phase, args: &[String]) -> Result<Ended> {
+fn measure(project: &Project, phase: Option<&Phase>, args: &[String]) -> Result<Ended> {
     let bench = release(&project.root, String::from("bench"), String::from("bench"))?;
     let mut command = Command::new(bench);
     command.args(args).current_dir(&project.root);
     let lacks = |flag: &str| !args.iter().any(|arg| arg.starts_with(flag));
-    if lacks("--bin") {
+    if let Some(phase) = phase.filter(|_| lacks("--bin")) {
         let binary = format!("solution-{}", phase.number);
         command.arg("--bin").arg(release(&project.solutions(), format!("solution-{}", folder_name(phase)), binary)?);
     }
-    if phase.kafka && lacks("--broker") {
+    if phase.is_some_and(|phase| phase.kafka) && lacks("--broker") {
         let name = broker::NAME;
         command.arg("--broker").arg(release(&project.root, name.to_owned(), name.to_owned())?);
     }
