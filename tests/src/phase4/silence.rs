@@ -21,7 +21,7 @@ pub async fn killed(world: &World) -> Result<(), Failure> {
 pub async fn dial(world: &World) -> Result<(), Failure> {
     let network = Network::new(world);
     let first = network.node("n1", &dials(NEVER, &[])).await?;
-    let hasty = joining(&network, "hasty", "n1", &dials(PHI, &["--forget-after", "300ms"])).await?;
+    let hasty = joining(&network, "hasty", "n1", &dials(PHI, &["--forget-after", "700ms"])).await?;
     let patient = joining(&network, "patient", "n1", &dials(NEVER, &[])).await?;
     for node in [&first, &hasty, &patient] {
         lives_are(node, &["n1", "hasty", "patient"], Observed::NotAMember).await?;
