@@ -27,6 +27,9 @@ pub struct Peer {
     pub received: u64,
     /// Bytes of those.
     pub received_bytes: u64,
+    /// Of those, answers to this node's greetings that chitchat was handed. It answers each with whatever the peer lacks, before it
+    /// does anything else.
+    pub answers: u64,
     /// Datagrams that came again, or that so many had overtaken that they could not be told from such.
     pub repeats: u64,
     /// When it was heard first.
@@ -63,9 +66,12 @@ pub struct Totals {
     pub rejected: u64,
 }
 
+/// A node's name, and which of its lives it is.
+pub(crate) type Life = (String, u64);
+
 #[derive(Debug)]
 pub(crate) struct Books {
-    peers: Bounded<(String, u64), Row>,
+    peers: Bounded<Life, Row>,
     sent: Bounded<SocketAddr, u64>,
     rejected: HashMap<(Option<SocketAddr>, Reason), u64>,
     pub totals: Totals,
@@ -120,6 +126,11 @@ impl Books {
         self.totals.received += 1;
         self.totals.received_bytes += bytes as u64;
         true
+    }
+
+    /// Notes that a datagram of this peer, which was [received](Self::note_received), was an answer.
+    pub fn note_answer(&mut self, peer: &Life) {
+        self.peers.entry(peer, Row::default).peer.answers += 1;
     }
 
     /// Notes a datagram that was turned away; `true` if it is the first of its kind from there.

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
-use chitchat::ChitchatEnvelope;
 use chitchat::transport::{RecvOutcome, SendOutcome, Socket, Transport, UdpSocket as Scribe};
+use chitchat::{ChitchatEnvelope, ChitchatMessage};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::books::{Books, Peer, Rejected, Totals};
-use crate::seal::Seal;
+use crate::books::{Books, Life, Peer, Rejected, Totals};
+use crate::seal::{Opened, Seal};
 
 /// The most that a datagram can carry.
 const DATAGRAM: usize = 65_507;
@@ -75,11 +75,11 @@ impl Gossip {
     }
 
     /// Opens a datagram; `None` if it is not for chitchat, which is counted, and said once for each stranger.
-    fn admit<'a>(&self, seal: &Seal, datagram: &'a [u8], from: SocketAddr) -> Option<&'a [u8]> {
+    fn admit<'a>(&self, seal: &Seal, datagram: &'a [u8], from: SocketAddr) -> Option<Opened<'a>> {
         match seal.open(datagram) {
             // A seed may be this node itself.
             Ok(opened) if seal.is_own(&opened) => None,
-            Ok(opened) => self.books().note_received(&opened, from, datagram.len()).then_some(opened.message),
+            Ok(opened) => self.books().note_received(&opened, from, datagram.len()).then_some(opened),
             Err(reason) => {
                 if self.books().note_rejected(from, reason) {
                     tracing::warn!(%from, "gossip from a stranger is turned away: {reason}");
@@ -119,8 +119,15 @@ struct KeyedSocket {
     desk: UdpSocket,
     at_desk: SocketAddr,
     buffer: Box<[u8]>,
-    /// What was handed to the scribe and has not come out: where it is from, and until when it is waited for.
-    arriving: Option<(SocketAddr, Instant)>,
+    arriving: Option<Arriving>,
+}
+
+/// What was handed to the scribe and has not come out.
+struct Arriving {
+    from: SocketAddr,
+    sealed_by: Life,
+    /// Until then it is waited for.
+    until: Instant,
 }
 
 #[async_trait]
@@ -145,18 +152,23 @@ impl Socket for KeyedSocket {
     /// knows.
     async fn recv(&mut self) -> anyhow::Result<RecvOutcome> {
         loop {
-            if let Some((from, until)) = self.arriving {
-                let read = timeout_at(until, self.scribe.recv()).await;
-                // Anybody on this machine can send to the scribe; only the desk's is authenticated.
-                if let Ok(Ok(read)) = &read
-                    && read.from_addr != self.at_desk
-                {
-                    continue;
-                }
-                self.arriving = None;
-                match read {
-                    Ok(read) => return Ok(RecvOutcome { from_addr: from, ..read? }),
-                    Err(_) => tracing::warn!(%from, "a member's gossip cannot be read: another version of chitchat?"),
+            while let Some(arriving) = &self.arriving {
+                match timeout_at(arriving.until, self.scribe.recv()).await {
+                    // Anybody on this machine can send to the scribe; only the desk's is authenticated.
+                    Ok(Ok(read)) if read.from_addr != self.at_desk => {}
+                    Ok(read) => {
+                        let read = RecvOutcome { from_addr: arriving.from, ..read? };
+                        if matches!(read.envelope.message, ChitchatMessage::SynAck { .. }) {
+                            self.keyed.gossip.books().note_answer(&arriving.sealed_by);
+                        }
+                        self.arriving = None;
+                        return Ok(read);
+                    }
+                    Err(_) => {
+                        let from = arriving.from;
+                        tracing::warn!(%from, "a member's gossip cannot be read: another version of chitchat?");
+                        self.arriving = None;
+                    }
                 }
             }
             self.take_one().await?;
@@ -173,11 +185,12 @@ impl KeyedSocket {
             Err(error) if is_passing(&error) => return Ok(()),
             Err(error) => return Err(error).context("the gossip socket is broken"),
         };
-        if let Some(message) = self.keyed.gossip.admit(&self.keyed.seal, &self.buffer[..length], from)
+        if let Some(opened) = self.keyed.gossip.admit(&self.keyed.seal, &self.buffer[..length], from)
             // The kernel had no room for it: lost, as any datagram may be.
-            && self.desk.try_send(message).is_ok()
+            && self.desk.try_send(opened.message).is_ok()
         {
-            self.arriving = Some((from, Instant::now() + SCRIBE_WITHIN));
+            let sealed_by = (opened.node.to_owned(), opened.incarnation);
+            self.arriving = Some(Arriving { from, sealed_by, until: Instant::now() + SCRIBE_WITHIN });
         }
         Ok(())
     }

@@ -66,6 +66,8 @@ impl Rivals {
         //| let _ = (sightings, &self.me, &self.rivals, Rival::note, Rival::is_alive, Rival::is_silent);
         //| Rivalry::default()
         let others = sightings.iter().filter(|other| other.id.node_id == self.me.node_id && other.id != self.me);
+        // Whoever is forgotten is no rival: a twin that cannot stop crashing has many lives.
+        self.rivals.retain(|id, _| sightings.iter().any(|other| other.id == *id));
         let mut rivalry = Rivalry::default();
         for Sighting { id, heartbeat, .. } in others {
             let rival =

@@ -93,6 +93,28 @@ impl Cluster {
     }
 }
 
+impl Member {
+    /// Which life it is, and where: `n1 live, incarnation 7, ws=127.0.0.1:41233`.
+    pub fn life(&self) -> String {
+        let ws = self.addresses.get("ws").map_or("nowhere", String::as_str);
+        format!("{} {}, incarnation {}, ws={ws}", self.node, self.state, self.incarnation)
+    }
+
+    /// All that it says of itself: `n1: admin=127.0.0.1:41234, …, version=0.1.0`.
+    pub fn words(&self) -> String {
+        let addresses = self.addresses.iter().map(|(name, address)| format!("{name}={address}"));
+        let words: Vec<_> = addresses.chain(self.version.iter().map(|version| format!("version={version}"))).collect();
+        format!("{}: {}", self.node, if words.is_empty() { "(nothing)".to_owned() } else { words.join(", ") })
+    }
+
+    /// What was exchanged with it: `n1 live, heard 7 ms ago: 3 sent, 2 received, 0 repeats`.
+    pub fn traffic(&self) -> String {
+        let heard = self.last_heard_ms.map_or_else(|| "never heard".to_owned(), |ms| format!("heard {ms} ms ago"));
+        let Self { node, state, sent, received, repeats, .. } = self;
+        format!("{node} {state}, {heard}: {sent} sent, {received} received, {repeats} repeats")
+    }
+}
+
 /// In one line: `n1 live, n2 dead`.
 impl fmt::Display for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,10 +151,38 @@ impl Node {
         within: Duration,
         wanted: impl Fn(&Cluster) -> Result<T, Failure> + Send + Sync,
     ) -> Result<T, Failure> {
+        self.cluster_told_until(within, Cluster::to_string, wanted).await
+    }
+
+    /// As [`cluster_until`](Self::cluster_until), where the story has all rows of `name`, as `told`.
+    ///
+    /// # Errors
+    ///
+    /// What `wanted` failed with last.
+    pub async fn row_until<T: Send>(
+        &self,
+        within: Duration,
+        name: &str,
+        told: fn(&Member) -> String,
+        wanted: impl Fn(&Cluster) -> Result<T, Failure> + Send + Sync,
+    ) -> Result<T, Failure> {
+        let rows = |cluster: &Cluster| {
+            let rows: Vec<_> = cluster.members.iter().filter(|row| row.node == name).map(told).collect();
+            if rows.is_empty() { format!("(no row for {name})") } else { rows.join("; ") }
+        };
+        self.cluster_told_until(within, rows, wanted).await
+    }
+
+    async fn cluster_told_until<T: Send>(
+        &self,
+        within: Duration,
+        told: impl Fn(&Cluster) -> String + Send + Sync,
+        wanted: impl Fn(&Cluster) -> Result<T, Failure> + Send + Sync,
+    ) -> Result<T, Failure> {
         let looked = eventually_each(ROUND, within, || async {
             let cluster = self.cluster().await.map_err(|failure| (failure, None))?;
-            let found = wanted(&cluster).map_err(|failure| (failure, Some(cluster.to_string())))?;
-            Ok((found, cluster.to_string()))
+            let found = wanted(&cluster).map_err(|failure| (failure, Some(told(&cluster))))?;
+            Ok((found, told(&cluster)))
         });
         let (found, seen) = match looked.await {
             Ok((found, seen)) => (Ok(found), Some(seen)),

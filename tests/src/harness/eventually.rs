@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 /// Between the first two looks: most of what a check waits for is there by then.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Later pauses are half as long again, up to this: each look takes time from those that run beside.
 const LONGEST_PAUSE: Duration = Duration::from_millis(12);
 
-/// Asks `probe` until it answers `Ok`, at most `within`; gives its last `Err`, which says what it saw.
+/// Asks `probe` until it answers `Ok`, at most `within`; gives its last `Err`, which says what it saw. Time by which this process
+/// was woken late does not count: on such a machine, those that are looked at were late as well.
 ///
 /// # Errors
 ///
@@ -32,13 +33,17 @@ where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    let deadline = Instant::now() + within;
+    let mut deadline = Instant::now() + within;
     let mut pause = PAUSE;
     loop {
         match probe().await {
             Ok(value) => return Ok(value),
             Err(seen) if Instant::now() >= deadline => return Err(seen),
-            Err(_) => sleep(pause).await,
+            Err(_) => {
+                let due = Instant::now() + pause;
+                sleep_until(due).await;
+                deadline += due.elapsed();
+            }
         }
         pause = longest.min(pause * 3 / 2);
     }

@@ -27,7 +27,7 @@ pub mod ws;
 
 pub use admin::{Admin, Answer, Socket};
 pub use broker::Broker;
-pub use cluster::Cluster;
+pub use cluster::{Cluster, Member};
 pub use eventually::eventually;
 pub use failure::{Failure, Judge, ensure};
 pub use frame::Frame;

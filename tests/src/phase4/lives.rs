@@ -2,7 +2,7 @@
 
 use super::scene::{NEVER, PHI, SOON, becomes, dials, joining, meeting};
 use crate::Observed;
-use crate::harness::{Cluster, Failure, Network, Node, World, ensure};
+use crate::harness::{Cluster, Failure, Member, Network, Node, World, ensure};
 
 /// The incarnation of a machine whose clock was ahead.
 const AHEAD: u64 = 1000;
@@ -19,7 +19,7 @@ pub async fn restart(world: &World) -> Result<(), Failure> {
         let row = cluster.member("n1").filter(|row| row.state == "live" && row.incarnation > before);
         row.is_some_and(|row| row.addresses.get("ws") == Some(&ws))
     };
-    takes_over(&nodes[1], is_new, &format!("n1 live, ws={ws}, its incarnation above {before}")).await?;
+    takes_over(&nodes[1], is_new, &format!("n1 live, incarnation above {before}, ws={ws}")).await?;
     becomes(&again, "n2", "live", Observed::NotAMember).await?;
     // The others still remember its earlier life, and tell it of that.
     no_duplicate(&again, Observed::FalseDuplicate).await
@@ -34,7 +34,7 @@ pub async fn clock(world: &World) -> Result<(), Failure> {
     let again = joining(&network, "n1", "n2", &dials(PHI, &["--incarnation", "5"])).await?;
     let is_above =
         |cluster: &Cluster| cluster.member("n1").is_some_and(|row| row.state == "live" && row.incarnation > AHEAD);
-    takes_over(&second, is_above, &format!("n1 live, its incarnation above {AHEAD}")).await?;
+    takes_over(&second, is_above, &format!("n1 live, incarnation above {AHEAD}")).await?;
     no_duplicate(&again, Observed::FalseDuplicate).await
 }
 
@@ -76,7 +76,7 @@ async fn takes_over(
     wanted: impl Fn(&Cluster) -> bool + Send + Sync,
     expected: &str,
 ) -> Result<(), Failure> {
-    let looked = node.cluster_until(SOON, |cluster| {
+    let looked = node.row_until(SOON, "n1", Member::life, |cluster| {
         let rows = cluster.members.iter().filter(|row| row.node == "n1").count();
         let observed = if rows > 1 { Observed::ListedTwice } else { Observed::OldLife };
         ensure(wanted(cluster), observed, expected)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::scene::{NEVER, SOON, dials, joining, lives_are, meeting};
 use crate::Observed;
-use crate::harness::{Failure, Hosts, Network, World, ensure};
+use crate::harness::{Failure, Hosts, Member, Network, World, ensure};
 
 pub async fn two(world: &World) -> Result<(), Failure> {
     let network = Network::new(world);
@@ -33,8 +33,8 @@ pub async fn metadata(world: &World) -> Result<(), Failure> {
         for (other, name) in nodes.iter().zip(["n1", "n2"]) {
             let (ws, admin) = (other.ws().to_string(), other.admin().address().to_string());
             let gossip = network.place(name).await?.to_string();
-            let expected = format!("{name}: ws={ws} and a version");
-            let looked = node.cluster_until(SOON, |cluster| {
+            let expected = format!("{name}: admin={admin}, gossip={gossip}, ws={ws} and a version");
+            let looked = node.row_until(SOON, name, Member::words, |cluster| {
                 let row = cluster.member(name);
                 let at = |kind: &str| row.and_then(|row| row.addresses.get(kind));
                 let is_right = at("ws") == Some(&ws) && at("admin") == Some(&admin) && at("gossip") == Some(&gossip);
@@ -62,11 +62,11 @@ pub async fn traffic(world: &World) -> Result<(), Failure> {
     let network = Network::new(world);
     let nodes = meeting(&network, &["n1", "n2"], &dials(NEVER, &[])).await?;
     network.repeat("n1", "n2", 2);
-    let looked = nodes[0].cluster_until(SOON, |cluster| {
+    let looked = nodes[0].row_until(SOON, "n2", Member::traffic, |cluster| {
         let row = cluster.member("n2");
         let is_counted = row.is_some_and(|row| row.sent > 0 && row.received > 0 && row.repeats > 0);
         let is_heard = row.is_some_and(|row| row.last_heard_ms.is_some());
-        ensure(is_counted && is_heard, Observed::WrongCount, "n2: sent, received, repeats, last_heard_ms")
+        ensure(is_counted && is_heard, Observed::WrongCount, "some sent, received and repeats of n2, and last_heard_ms")
     });
     looked.await
 }

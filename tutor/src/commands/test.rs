@@ -69,11 +69,11 @@ impl Gate<'_> {
         };
         let strict = ["--all-targets", "--", "-D", "warnings"];
         // A starter has imports that only its solution uses; what is wrong with it is wrong with its reference.
-        let given = ["clippy", "-p", "contract", "-p", "checks", "-p", "tutor", "-p", "bench", "-p", "broker"];
-        let ours = [&given[..], &strict].concat();
+        let given = ["contract", "gossip", "checks", "tutor", "bench", "broker"];
+        let given: Vec<_> = given.into_iter().flat_map(|package| ["-p", package]).collect();
+        let ours = [&["clippy"], &given[..], &strict].concat();
         let references = [&["clippy", "--workspace"], &strict[..]].concat();
-        let tests =
-            ["test", "-p", "contract", "-p", "checks", "-p", "tutor", "-p", "bench", "-p", "broker", "--no-fail-fast"];
+        let tests = [&["test"], &given[..], &["--no-fail-fast"]].concat();
         let tutor = env::current_exe().context("cannot tell where the tutor is")?;
         let tutor = |args: &[&str]| {
             let mut tutor = Command::new(&tutor);

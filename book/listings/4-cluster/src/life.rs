@@ -14,8 +14,8 @@ use crate::{dials, members, seeds, strangers};
 
 /// How often the others are told that this node leaves, if they do not answer: one that does not is about to be given up.
 const GOODBYES: usize = 10;
-/// Datagrams after which one has been told: whatever another node sends is answered with what it lacks, unless it is itself the last
-/// word of an earlier exchange.
+/// Answers after which one has been told: each is answered in turn with what the other lacks. With the second one, what got lost
+/// after the first has been said again.
 const ANSWERS: u64 = 2;
 
 /// A node that gossips.
@@ -120,12 +120,12 @@ impl<'a> Life<'a> {
     }
     // ANCHOR_END: leave
 
-    /// The other live nodes, and how many datagrams were heard from each.
+    /// The other live nodes, and how many answers each has given.
     async fn others(&self) -> Vec<(ChitchatId, u64)> {
         let sightings = self.chitchat.with_chitchat(|chitchat| members::sightings(chitchat)).await;
         let live = sightings.into_iter().filter(|other| other.id != self.me && members::state(other) == State::Live);
-        let heard =
-            |id: &ChitchatId| self.gossip.peer(&id.node_id, id.generation_id, id.gossip_advertise_addr).received;
-        live.map(|other| (other.id.clone(), heard(&other.id))).collect()
+        let answers =
+            |id: &ChitchatId| self.gossip.peer(&id.node_id, id.generation_id, id.gossip_advertise_addr).answers;
+        live.map(|other| (other.id.clone(), answers(&other.id))).collect()
     }
 }
