@@ -303,7 +303,8 @@ fn show(packet: &Packet) -> Option<String> {
             let names: Vec<_> = part.rows.iter().take(3).map(|row| format!("{}#{}", row.user, row.conn)).collect();
             let more = if part.rows.len() > 3 { " …" } else { "" };
             let (rows, sequence) = (part.rows.len(), part.sequence);
-            format!("snapshot of {sequence}, {}/{}, {rows} rows: {}{more}", part.part + 1, part.parts, names.join(" "))
+            let list = if rows == 0 { String::new() } else { format!(": {}{more}", names.join(" ")) };
+            format!("snapshot at {sequence}, {}/{}, {rows} rows{list}", part.part + 1, part.parts)
         }
         Packet::Joined { sequence, row } => format!("{sequence}: joined {}#{}", row.user, row.conn),
         Packet::Left { sequence, row } => format!("{sequence}: left {}#{}", row.user, row.conn),

@@ -13,7 +13,8 @@ pub async fn all(world: &World) -> Result<(), Failure> {
             clients.push(node.user(name).await?.0);
         }
     }
-    let (mut nameless, conn) = (nodes[0].connect("nameless").await?, nodes[2].user("erin").await?.1);
+    let mut nameless = nodes[0].connect("nameless").await?;
+    let (_erin, conn) = nodes[2].user("erin").await?;
     knows(&nodes[0], "erin", &[place("n3", &conn)]).await?;
     let answer = nodes[0].admin().post("/broadcast", r#"{"hear": "all"}"#).await?;
     let counted = answer.status == 202 && answer.body == serde_json::json!({"nodes": 3});

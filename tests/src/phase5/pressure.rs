@@ -15,6 +15,8 @@ const NARROW: [&str; 2] = ["--link-bytes", "200000"];
 const FLOOD: usize = 100;
 /// A third of that.
 const KIB_AT_MOST: u64 = 2048;
+/// Rows that are told while one peer takes nothing.
+const ROWS: usize = 30;
 /// What is refused at once is told within this, a fraction of `--deliver-timeout`, also on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
@@ -91,13 +93,13 @@ async fn is_served(alice: &mut Client, to: &mut Client, name: &str, n: usize) ->
 
 pub async fn rows(world: &World) -> Result<(), Failure> {
     let scene = Scene::new(world);
-    let nodes = scene.linked(&["n1", "n2", "n3"], &[]).await?;
+    let nodes = scene.linked(&["n1", "n2", "n3"], &["--link-packets", "10", "--deliver-timeout", "60s"]).await?;
     nodes[1].pause();
-    // More than any queue between two tasks holds, if one of them waits for n2.
+    // More than the link to n2 has room for.
     let mut users = Vec::new();
-    let untold = nodes[0].untold();
-    for n in 0..40 {
-        users.push(untold.user(&format!("user-{n}")).await?.0);
+    for n in 0..ROWS {
+        let user = nodes[0].user(&format!("user-{n}")).await;
+        users.push(user.judged(Observed::OthersAffected, format!("user-{n} registered on n1"))?.0);
     }
     let (_alice, conn) = nodes[0].user("alice").await?;
     is_known(&nodes[2], &place("n1", &conn)).await?;
