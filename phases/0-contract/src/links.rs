@@ -14,7 +14,12 @@ pub struct Links {
     pub listen: SocketAddr,
 
     /// Where they are told to do so [default: as bound]
-    #[arg(id = "link-advertise", long = "link-advertise", env = "ROUTER_LINK_ADVERTISE", value_name = "LINK_ADVERTISE")]
+    #[arg(
+        id = "link-advertise",
+        long = "link-advertise",
+        env = "ROUTER_LINK_ADVERTISE",
+        value_name = "LINK_ADVERTISE"
+    )]
     pub advertise: Option<SocketAddr>,
 
     /// How many packets may be on their way to another node

@@ -84,7 +84,8 @@ fn claimed(headers: &HeaderMap) -> Option<Peer> {
 }
 
 fn refusal() -> ErrorResponse {
-    let mut response = ErrorResponse::new(Some(format!("this is for nodes of the cluster: GET {PATH}, protocol {PROTOCOL}")));
+    let mut response =
+        ErrorResponse::new(Some(format!("this is for nodes of the cluster: GET {PATH}, protocol {PROTOCOL}")));
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response
 }

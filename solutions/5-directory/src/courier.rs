@@ -65,9 +65,8 @@ impl Courier {
         //| (Vec::new(), sequence)
         let chunks: Vec<_> = if rows.is_empty() { vec![&rows[..]] } else { rows.chunks(self.chunk).collect() };
         let parts = chunks.len() as u32;
-        let part = |(part, rows): (u32, &[_])| {
-            Packet::Snapshot(Snapshot { sequence, part, parts, rows: rows.to_vec() })
-        };
+        let part =
+            |(part, rows): (u32, &[_])| Packet::Snapshot(Snapshot { sequence, part, parts, rows: rows.to_vec() });
         ((0..).zip(chunks).map(part).collect(), sequence)
         // ANCHOR_END: step-5-3-parts
     }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::cluster::View;
-use contract::{NodeId, Peer};
 use contract::link::{INCARNATION_HEADER, NODE_HEADER, PATH, PROTOCOL, PROTOCOL_HEADER};
+use contract::{NodeId, Peer};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};

@@ -115,12 +115,7 @@ async fn read(
     "it was closed from there"
 }
 
-fn hand_on(
-    bytes: Bytes,
-    inbound: &mut dyn Inbound,
-    outbox: &Outbox,
-    stats: &stats::Links,
-) -> Result<(), Malformed> {
+fn hand_on(bytes: Bytes, inbound: &mut dyn Inbound, outbox: &Outbox, stats: &stats::Links) -> Result<(), Malformed> {
     let packets = Packets::of(bytes)?;
     let number = packets.number;
     for packet in packets {

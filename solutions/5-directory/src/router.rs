@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{
-    AlreadyRegistered, ClusterView, Completion, Config, ConnId, Deliver, Directory, Inbound, Link, Message, MessageId, NodeId,
-    Payload, Peer, Place, Presence, Receive, Registration, SocketHandle, Stats, UserId,
+    AlreadyRegistered, ClusterView, Completion, Config, ConnId, Deliver, Directory, Inbound, Link, Message, MessageId,
+    NodeId, Payload, Peer, Place, Presence, Receive, Registration, SocketHandle, Stats, UserId,
 };
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio_util::sync::CancellationToken;

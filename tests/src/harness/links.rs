@@ -274,7 +274,11 @@ impl Wires {
             let lines = match alike {
                 [first, .., last] if alike.len() > MANY => {
                     let many = format!("{} of {}", alike.len(), first.name());
-                    show(first).zip(show(last)).map(|(first, last)| format!("{many}: {first} … {last}")).into_iter().collect()
+                    show(first)
+                        .zip(show(last))
+                        .map(|(first, last)| format!("{many}: {first} … {last}"))
+                        .into_iter()
+                        .collect()
                 }
                 few => few.iter().filter_map(show).collect::<Vec<_>>(),
             };
@@ -351,8 +355,7 @@ async fn carry(
     let carried = async {
         let far = dial(target?, &headers).await?;
         let ((to_near, from_near), (to_far, from_far)) = (near.split(), far.split());
-        let (there, back) =
-            (Pump::new(&wires, &dialler, &name, to_far), Pump::new(&wires, &name, &dialler, to_near));
+        let (there, back) = (Pump::new(&wires, &dialler, &name, to_far), Pump::new(&wires, &name, &dialler, to_near));
         tokio::select! {
             () = there.run(from_near) => {}
             () = back.run(from_far) => {}

@@ -41,7 +41,8 @@ pub async fn told(world: &World) -> Result<(), Failure> {
     knows(&nodes[1], "alice", &[place("n1", &conn)]).await?;
     alice.message("bob", "1", Some("to-bob")).await?;
     let told = alice.expect_ok("to-bob").await.seen_as(Observed::NothingArrived, Observed::NeverTold)?;
-    let heard = bob.expect_message(Some("alice"), "1").await.seen_as(Observed::NothingArrived, Observed::MessageLost)?;
+    let heard =
+        bob.expect_message(Some("alice"), "1").await.seen_as(Observed::NothingArrived, Observed::MessageLost)?;
     ensure(told == heard, Observed::WrongId, format!("the id {told}"))?;
     bob.message("alice", "2", Some("to-alice")).await?;
     alice.expect_message(Some("bob"), "2").await.seen_as(Observed::NothingArrived, Observed::MessageLost)?;
@@ -150,7 +151,8 @@ pub async fn kafka(world: &World) -> Result<(), Failure> {
     let second = scene.node("n2", &[]).await?;
     let (mut bob, conn) = second.user("bob").await?;
     topic.produce(&[record_for("bob", "1"), record_for("bob", "2")]).await?;
-    let flags: Vec<_> = [topic.flags(), vec!["--ingest-paused".to_owned(), "--commit-interval=20ms".to_owned()]].concat();
+    let flags: Vec<_> =
+        [topic.flags(), vec!["--ingest-paused".to_owned(), "--commit-interval=20ms".to_owned()]].concat();
     let first = scene.node("n1", &flags.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     knows(&first, "bob", &[place("n2", &conn)]).await?;
     first.admin().post("/ingest/resume", "").await?.expect(202, None)?;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use contract::link::{Batch, Challenge, INCARNATION_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, Packet, Packets, Proof};
+use contract::link::{
+    Batch, Challenge, INCARNATION_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, Packet, Packets, Proof,
+};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -108,7 +110,8 @@ async fn knock(node: &Node, name: &str, incarnation: u64) -> Heard {
     let knocking = async {
         let address = node.link().ok()?;
         let mut request = format!("ws://{address}/link").into_client_request().ok()?;
-        let headers = [(NODE_HEADER, name), (INCARNATION_HEADER, &incarnation.to_string()), (PROTOCOL_HEADER, PROTOCOL)];
+        let headers =
+            [(NODE_HEADER, name), (INCARNATION_HEADER, &incarnation.to_string()), (PROTOCOL_HEADER, PROTOCOL)];
         for (name, value) in headers {
             request.headers_mut().insert(name, HeaderValue::try_from(value).ok()?);
         }

@@ -123,7 +123,11 @@ pub async fn stuck_user(world: &World) -> Result<(), Failure> {
     knows(&nodes[0], "carol", &[place("n2", &conn)]).await?;
     // The owner has the message and lives: that is a timeout.
     let answer = until_not_written(&nodes[0]).await?;
-    ensure(answer.error_code() != Some("unavailable"), Observed::WrongAnswer, "504 timeout: n2 is there, bob is stuck")?;
+    ensure(
+        answer.error_code() != Some("unavailable"),
+        Observed::WrongAnswer,
+        "504 timeout: n2 is there, bob is stuck",
+    )?;
     answer.expect(504, Some("timeout"))?;
     for n in 0..5 {
         is_served(&mut alice, &mut carol, "carol", n).await?;

@@ -107,10 +107,10 @@ pub async fn places(node: &Node, user: &str) -> Result<Vec<String>, Failure> {
         let text = |name| row.get(name).and_then(Value::as_str);
         Some(place(text("node")?, text("conn")?))
     };
-    let mut places: Vec<_> = rows
-        .filter(|_| answer.status == 200)
-        .and_then(|rows| rows.iter().map(one).collect())
-        .ok_or_else(|| Failure::new(Observed::WrongAnswer, r#"{"user":"…","connections":[{"node":"…","conn":"…"}]}"#))?;
+    let mut places: Vec<_> =
+        rows.filter(|_| answer.status == 200).and_then(|rows| rows.iter().map(one).collect()).ok_or_else(|| {
+            Failure::new(Observed::WrongAnswer, r#"{"user":"…","connections":[{"node":"…","conn":"…"}]}"#)
+        })?;
     places.sort_unstable();
     Ok(places)
 }

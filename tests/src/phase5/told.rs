@@ -45,7 +45,9 @@ pub async fn full(world: &World) -> Result<(), Failure> {
     }
     let told = match told {
         Some(told) => told,
-        None => alice.hear_within(AT_ONCE).await?.ok_or_else(|| Failure::new(Observed::NeverTold, "error overloaded"))?,
+        None => {
+            alice.hear_within(AT_ONCE).await?.ok_or_else(|| Failure::new(Observed::NeverTold, "error overloaded"))?
+        }
     };
     let is_gone = told.member("code") == Some("unavailable");
     ensure(!is_gone, Observed::FullToldAsGone, "error overloaded")?;

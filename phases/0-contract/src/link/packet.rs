@@ -357,7 +357,8 @@ mod tests {
         let row = |name, conn| Row { user: user(name), conn: ConnId::new(conn) };
         let payload = || Payload::parse(r#"{"a": "é"}"#.into()).expect("JSON");
         let topic = Topic::parse("messages").expect("a name");
-        let message = |id, from: Option<&str>| Message { id, from: from.map(user), to: user("bob"), payload: payload() };
+        let message =
+            |id, from: Option<&str>| Message { id, from: from.map(user), to: user("bob"), payload: payload() };
         let ids = MessageIds::new();
         for packet in [
             Packet::Challenge(Challenge([7; 32])),

@@ -27,7 +27,8 @@ use super::stop::Stop;
 use super::users;
 use crate::gateway::Code;
 use crate::{
-    Board, Completion, ConnId, Directory, Forward, Frame, MessageIds, Node, Outcome, PushError, Seams, SocketHandle, Stats,
+    Board, Completion, ConnId, Directory, Forward, Frame, MessageIds, Node, Outcome, PushError, Seams, SocketHandle,
+    Stats,
 };
 
 /// A caller gets so long to send a body; a crowd that dribbles them cannot hold descriptors for ever.

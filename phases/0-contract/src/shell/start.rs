@@ -24,8 +24,8 @@ use crate::authenticate::{Anybody, Authenticate, Jwt};
 use crate::config::hide;
 use crate::gateway::{Gateway, Overdue, Seams};
 use crate::{
-    Board, CloseCode, Cluster, Config, Directory, Forward, Gossip, Health, Ingest, Intake, Joined, Joining, Kafka, Links,
-    MessageIds, Node, Opened, Opening, Protocol, Serve, Stats,
+    Board, CloseCode, Cluster, Config, Directory, Forward, Gossip, Health, Ingest, Intake, Joined, Joining, Kafka,
+    Links, MessageIds, Node, Opened, Opening, Protocol, Serve, Stats,
 };
 
 /// The status for anything that is wrong before the node serves: flags, environment, addresses.
@@ -77,11 +77,8 @@ pub fn run_linked(
     forward: impl Forward,
     linked: impl FnOnce(&Config, &Arc<Stats>) -> Linked,
 ) -> ExitCode {
-    let beside = Beside {
-        ingest: Some(Arc::new(ingest)),
-        cluster: Some(Arc::new(cluster)),
-        forward: Some(Arc::new(forward)),
-    };
+    let beside =
+        Beside { ingest: Some(Arc::new(ingest)), cluster: Some(Arc::new(cluster)), forward: Some(Arc::new(forward)) };
     let parts = |config: &Config, stats: &Arc<Stats>| {
         let Linked { parts, directory } = linked(config, stats);
         (parts, Some(directory))
@@ -276,11 +273,7 @@ impl Shell {
         Ok(Some(address))
     }
 
-    async fn join(
-        &self,
-        cluster: &dyn Cluster,
-        addresses: BTreeMap<String, SocketAddr>,
-    ) -> Result<Joined, String> {
+    async fn join(&self, cluster: &dyn Cluster, addresses: BTreeMap<String, SocketAddr>) -> Result<Joined, String> {
         let (node, stop) = (self.node.clone(), self.stop.token());
         let joining = Joining { node, addresses, board: self.board.clone(), stop };
         let listen = self.node.config.gossip.listen;
