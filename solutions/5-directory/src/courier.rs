@@ -1,6 +1,7 @@
 //! Brings the rows of this node to one peer.
 // ANCHOR: step-5-2-courier
 // BEFORE 5.1: not needed yet; in 5.2: a task for each link, which waits for that link only
+// WITHOUT 5.1: as it is
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! What one peer says.
 // ANCHOR: step-5-2-inbound
 // BEFORE 5.1: not needed yet; in 5.2: what becomes of each packet, and of the peer when the link ends
+// WITHOUT 5.1: as it is
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! The rows of this node: a user and a connection each. Nobody else writes them.
 // ANCHOR: step-5-2-own
 // BEFORE 5.1: not needed yet; in 5.2: number each change, and keep the last ones for those who have not been told
+// WITHOUT 5.1: as it is
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};

@@ -1,6 +1,7 @@
 //! A peer: the way to it, and what it was asked and has not answered.
 // ANCHOR: step-5-2-pending
 // BEFORE 5.1: not needed yet; in 5.6: a number for each message, and under it the sender who waits
+// WITHOUT 5.1: as it is
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};

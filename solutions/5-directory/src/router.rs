@@ -25,6 +25,7 @@ struct Inner {
     snapshot_chunk: usize,
     // ANCHOR: step-5-2-fields
     // BEFORE 5.1: what else has it to know?
+    // WITHOUT 5.1: as it is
     own: Arc<crate::own::OwnRows>,
     table: crate::table::Table,
     peers: crate::pending::Peers,
@@ -43,6 +44,7 @@ impl Router {
             snapshot_chunk: config.links.snapshot_chunk,
             // ANCHOR: step-5-2-new
             // BEFORE 5.1: and that, to begin with
+            // WITHOUT 5.1: as it is
             own: Arc::new(crate::own::OwnRows::new()),
             table: crate::table::Table::new(stats.clone()),
             peers: crate::pending::Peers::default(),
@@ -210,6 +212,7 @@ impl Receive for Router {
 
 // ANCHOR: step-5-2-parts
 // BEFORE 5.1: whatever the parts need of each other
+// WITHOUT 5.1: as it is
 /// Beats within `--deliver-timeout`: a link always has something to confirm.
 const BEATS: u32 = 4;
 

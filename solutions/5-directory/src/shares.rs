@@ -1,6 +1,7 @@
 //! One outcome of several: a message that goes to more than one place.
 // ANCHOR: step-5-2-shares
 // BEFORE 5.1: not needed yet; in 5.6: written anywhere is written; else the sender hears the worst that may have happened
+// WITHOUT 5.1: as it is
 
 use std::sync::{Arc, Mutex, PoisonError};
 

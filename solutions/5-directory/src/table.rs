@@ -1,6 +1,7 @@
 //! The rows of all other nodes, as each of them has told.
 // ANCHOR: step-5-2-table
 // BEFORE 5.1: not needed yet; in 5.2: what each node has said of itself, and by user where a message has to go
+// WITHOUT 5.1: as it is
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

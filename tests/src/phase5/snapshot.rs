@@ -56,7 +56,7 @@ async fn crowd(node: &Node) -> Result<Vec<Client>, Failure> {
     let user = async |n: usize| Ok(untold.user(&format!("user-{n}")).await?.0);
     let mut users = Vec::new();
     // Not all at once: a crowd at the door is another check's matter.
-    for some in (0..USERS).collect::<Vec<_>>().chunks(50) {
+    for some in (0..USERS).collect::<Vec<_>>().chunks(20) {
         users.extend(try_join_all(some.iter().map(|n| user(*n))).await?);
     }
     Ok(users)
