@@ -59,6 +59,7 @@ pub(crate) async fn run(listener: TcpListener, links: Arc<Links>) {
 async fn admit(stream: TcpStream, links: &Links) -> Result<(LinkStream, Peer, Peer), Refused> {
     stream.set_nodelay(true)?;
     let mut knocking = None;
+    #[expect(clippy::result_large_err, reason = "as the library has it")]
     let callback = |request: &Request, response: Response| {
         knocking = (request.uri().path() == PATH).then(|| claimed(request.headers())).flatten();
         if knocking.is_some() { Ok(response) } else { Err(refusal()) }

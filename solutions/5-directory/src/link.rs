@@ -102,14 +102,13 @@ async fn read(
     stats: &stats::Links,
 ) -> &'static str {
     while let Some(Ok(message)) = stream.next().await {
-        match message {
-            Message::Binary(bytes) => {
-                if hand_on(bytes, &mut *inbound, outbox, stats).is_err() {
-                    return "it says what is no packet";
-                }
-            }
+        let handed_on = match message {
+            Message::Binary(bytes) => hand_on(bytes, &mut *inbound, outbox, stats),
             Message::Close(_) => break,
-            _ => {}
+            _ => Ok(()),
+        };
+        if handed_on.is_err() {
+            return "it says what is no packet";
         }
     }
     "it was closed from there"

@@ -344,6 +344,7 @@ async fn carry(
 ) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut headers = HeaderMap::new();
+    #[expect(clippy::result_large_err, reason = "as the library has it")]
     let callback = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         headers = request.headers().clone();
         Ok(response)

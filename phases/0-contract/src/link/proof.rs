@@ -62,7 +62,7 @@ mod tests {
     fn a_proof_holds_for_one_challenge_one_cookie_and_one_direction() {
         let (n1, n2, challenge) = (peer("n1", 1), peer("n2", 2), Challenge::random());
         let proof = challenge.answer("router", "secret", &n1, &n2);
-        let holds = |challenge: &Challenge, cluster, cookie, prover, verifier| {
+        let holds = |challenge: &Challenge, cluster: &str, cookie: &str, prover: &Peer, verifier: &Peer| {
             challenge.is_answered(&proof, cluster, cookie, prover, verifier)
         };
         assert!(holds(&challenge, "router", "secret", &n1, &n2));
