@@ -282,4 +282,94 @@ impl Holders {
         self.nodes = nodes.into();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use contract::ConnId;
+    use contract::cluster::LiveMember;
+
+    use super::*;
+
+    fn peer(node: &str, incarnation: u64) -> Peer {
+        Peer { node: NodeId::new(node), incarnation }
+    }
+
+    fn row(name: &str, conn: u64) -> Row {
+        Row { user: user(name), conn: ConnId::new(conn) }
+    }
+
+    fn user(name: &str) -> UserId {
+        UserId::parse(name).expect("a name")
+    }
+
+    /// A table that has welcomed a peer, and has its snapshot at change 1: alice, by connection 1.
+    fn table(peer: &Peer) -> Table {
+        let table = Table::new(Arc::default());
+        table.welcome(peer);
+        table.snapshot(peer, &Snapshot { sequence: 1, part: 0, parts: 1, rows: vec![row("alice", 1)] });
+        table
+    }
+
+    fn nodes(table: &Table, name: &str) -> Vec<String> {
+        table.nodes(&user(name)).iter().flat_map(|nodes| nodes.iter()).map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn only_the_next_change_counts() {
+        let n1 = peer("n1", 1);
+        let table = table(&n1);
+        table.change(&n1, 3, &Change::Joined(row("too soon", 3)));
+        table.change(&n1, 2, &Change::Left(row("alice", 1)));
+        table.change(&n1, 1, &Change::Joined(row("alice", 1)));
+        table.change(&n1, 2, &Change::Joined(row("alice", 1)));
+        assert!(nodes(&table, "alice").is_empty() && nodes(&table, "too soon").is_empty());
+        assert!(table.has_missed(&n1, 3) && !table.has_missed(&n1, 2));
+    }
+
+    #[test]
+    fn a_snapshot_takes_the_place_of_what_was_known_unless_it_is_older() {
+        let n1 = peer("n1", 1);
+        let table = table(&n1);
+        let part = |sequence, part, rows| Snapshot { sequence, part, parts: 2, rows };
+        table.snapshot(&n1, &part(5, 0, vec![row("bob", 2)]));
+        assert_eq!(nodes(&table, "alice"), ["n1"]);
+        table.snapshot(&n1, &part(5, 1, vec![row("carol", 3)]));
+        assert!(nodes(&table, "alice").is_empty());
+        table.snapshot(&n1, &Snapshot { sequence: 4, part: 0, parts: 1, rows: vec![row("alice", 1)] });
+        assert!(nodes(&table, "alice").is_empty());
+        assert_eq!((nodes(&table, "bob"), nodes(&table, "carol")), (vec!["n1".to_owned()], vec!["n1".to_owned()]));
+    }
+
+    #[test]
+    fn a_snapshot_without_one_of_its_parts_is_none() {
+        let n1 = peer("n1", 1);
+        let table = table(&n1);
+        let part = |part| Snapshot { sequence: 5, part, parts: 3, rows: Vec::new() };
+        table.snapshot(&n1, &part(0));
+        table.snapshot(&n1, &part(2));
+        assert_eq!(nodes(&table, "alice"), ["n1"]);
+        assert!(table.has_missed(&n1, 5));
+    }
+
+    #[test]
+    fn what_a_life_has_said_ends_with_it() {
+        let (first, second, other) = (peer("n1", 1), peer("n1", 2), peer("n2", 1));
+        let table = table(&first);
+        table.welcome(&other);
+        table.snapshot(&other, &Snapshot { sequence: 9, part: 0, parts: 1, rows: vec![row("alice", 1)] });
+        assert_eq!(nodes(&table, "alice"), ["n1", "n2"]);
+        let member = |peer: &Peer| {
+            (peer.node.clone(), LiveMember { incarnation: peer.incarnation, addresses: Default::default() })
+        };
+        table.settle(&View { live: [member(&second), member(&other)].into(), duplicate: false });
+        assert_eq!(nodes(&table, "alice"), ["n2"]);
+        // The link of the earlier life has something left to say.
+        table.change(&first, 2, &Change::Joined(row("bob", 2)));
+        table.welcome(&second);
+        table.change(&second, 1, &Change::Joined(row("carol", 3)));
+        assert!(nodes(&table, "bob").is_empty() && nodes(&table, "carol").is_empty());
+        table.settle(&View::default());
+        assert!(nodes(&table, "alice").is_empty());
+    }
+}
 // ANCHOR_END: step-5-2-table
