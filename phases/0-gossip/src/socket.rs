@@ -12,8 +12,9 @@ use anyhow::Context;
 use async_trait::async_trait;
 use chitchat::transport::{RecvOutcome, SendOutcome, Socket, Transport, UdpSocket as Scribe};
 use chitchat::{ChitchatEnvelope, ChitchatMessage};
+use futures_util::FutureExt;
 use tokio::net::UdpSocket;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::books::{Books, Life, Peer, Rejected, Totals};
 use crate::seal::{Opened, Seal};
@@ -138,7 +139,7 @@ impl Socket for KeyedSocket {
 
     async fn send(&mut self, to: SocketAddr, envelope: ChitchatEnvelope) -> anyhow::Result<SendOutcome> {
         self.scribe.send(self.at_desk, envelope).await?;
-        let written = timeout(SCRIBE_WITHIN, self.desk.recv(&mut self.buffer)).await;
+        let written = come_by(Instant::now() + SCRIBE_WITHIN, self.desk.recv(&mut self.buffer)).await;
         let length = written.context("a message got lost on its way to the seal")??;
         let sealed = self.keyed.seal.seal(&self.buffer[..length]);
         let num_bytes_sent = self.keyed.gossip.outer.send_to(&sealed, to).await?;
@@ -153,10 +154,10 @@ impl Socket for KeyedSocket {
     async fn recv(&mut self) -> anyhow::Result<RecvOutcome> {
         loop {
             while let Some(arriving) = &self.arriving {
-                match timeout_at(arriving.until, self.scribe.recv()).await {
+                match come_by(arriving.until, self.scribe.recv()).await {
                     // Anybody on this machine can send to the scribe; only the desk's is authenticated.
-                    Ok(Ok(read)) if read.from_addr != self.at_desk => {}
-                    Ok(read) => {
+                    Some(Ok(read)) if read.from_addr != self.at_desk => {}
+                    Some(read) => {
                         let read = RecvOutcome { from_addr: arriving.from, ..read? };
                         if matches!(read.envelope.message, ChitchatMessage::SynAck { .. }) {
                             self.keyed.gossip.books().note_answer(&arriving.sealed_by);
@@ -164,7 +165,7 @@ impl Socket for KeyedSocket {
                         self.arriving = None;
                         return Ok(read);
                     }
-                    Err(_) => {
+                    None => {
                         let from = arriving.from;
                         tracing::warn!(%from, "a member's gossip cannot be read: another version of chitchat?");
                         self.arriving = None;
@@ -193,6 +194,16 @@ impl KeyedSocket {
             self.arriving = Some(Arriving { from, sealed_by, until: Instant::now() + SCRIBE_WITHIN });
         }
         Ok(())
+    }
+}
+
+/// What has come by then. Cancel-safe, if `coming` is.
+async fn come_by<T>(until: Instant, coming: impl Future<Output = T>) -> Option<T> {
+    tokio::pin!(coming);
+    match timeout_at(until, &mut coming).await {
+        Ok(come) => Some(come),
+        // This thread may have been kept from running since it looked, longer than that.
+        Err(_) => coming.now_or_never(),
     }
 }
 

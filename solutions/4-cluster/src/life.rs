@@ -7,7 +7,7 @@ use contract::Joining;
 use contract::cluster::{Report, State};
 use gossip::Gossip;
 use gossip::chitchat::{ChitchatConfig, ChitchatHandle, ChitchatId, ProtocolVersion, spawn_chitchat};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::identity::Rivals;
 use crate::{dials, members, seeds, strangers};
@@ -77,9 +77,7 @@ impl<'a> Life<'a> {
     /// Gossips until it is over.
     pub async fn live(self) -> Ended {
         let ended = {
-            let mut rounds = interval(self.joining.node.config.gossip.interval);
-            // A node that hung shall not take the rounds that it has missed for rounds in which nothing was heard.
-            rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut rounds = self.rounds();
             let (mut rivals, mut acquaintances) = (Rivals::of(&self.me), HashSet::new());
             let greeting = async {
                 seeds::greet(self.joining, &self.chitchat, &self.me).await;
@@ -134,7 +132,7 @@ impl<'a> Life<'a> {
         self.chitchat.with_chitchat(|chitchat| chitchat.self_node_state().set(members::LEFT, "true")).await;
         // Only now: whoever had answered before that was told of a node that stays.
         let mut untold = self.others().await;
-        let mut rounds = interval(self.joining.node.config.gossip.interval);
+        let mut rounds = self.rounds();
         for _ in 0..GOODBYES {
             rounds.tick().await;
             let live = self.others().await;
@@ -148,6 +146,14 @@ impl<'a> Life<'a> {
         // ANCHOR_END: step-4-4-leave
     }
     // ANCHOR_END: leave
+
+    /// A tick a round, the first one at once. A node that hung shall not take the rounds that it has missed for rounds in which
+    /// nothing was heard.
+    fn rounds(&self) -> Interval {
+        let mut rounds = interval(self.joining.node.config.gossip.interval);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        rounds
+    }
 
     /// The other live nodes, and how many answers each has given.
     async fn others(&self) -> Vec<(ChitchatId, u64)> {

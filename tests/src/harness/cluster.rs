@@ -93,6 +93,11 @@ impl Cluster {
     pub fn rejected_for(&self, reason: &str) -> u64 {
         self.rejected.iter().filter(|row| row.reason == reason).map(|row| row.count).sum()
     }
+
+    /// Who should be there, and is not, and the other way round: `missing [], unexpected ["n3"]`.
+    pub fn expectation(&self) -> String {
+        format!("missing {:?}, unexpected {:?}", self.missing, self.unexpected)
+    }
 }
 
 impl Member {
@@ -179,7 +184,12 @@ impl Node {
         self.cluster_told_until(within, rows, wanted).await
     }
 
-    async fn cluster_told_until<T: Send>(
+    /// As [`cluster_until`](Self::cluster_until), where the story has what it said last as `told`.
+    ///
+    /// # Errors
+    ///
+    /// What `wanted` failed with last.
+    pub async fn cluster_told_until<T: Send>(
         &self,
         within: Duration,
         told: impl Fn(&Cluster) -> String + Send + Sync,

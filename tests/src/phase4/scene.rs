@@ -12,15 +12,10 @@ pub const PHI: &str = "20";
 /// No silence is long enough.
 pub const NEVER: &str = "1000000";
 
-/// The flags of a fast node.
+/// The flags of a fast node, unless `more` has others.
 pub fn dials<'a>(phi: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    let own = ["--gossip-interval", "30ms", "--phi", phi];
-    own.into_iter().chain(secret(more)).chain(more.iter().copied()).collect()
-}
-
-/// All share a cookie, unless a check has its own.
-fn secret<'a>(more: &[&str]) -> Vec<&'a str> {
-    if more.contains(&"--cookie") { Vec::new() } else { vec!["--cookie", "secret"] }
+    let own = [["--gossip-interval", "30ms"], ["--phi", phi], ["--cookie", "secret"]];
+    own.into_iter().filter(|[flag, _]| !more.contains(flag)).flatten().chain(more.iter().copied()).collect()
 }
 
 /// Starts nodes that know the first of them, and waits until each lists all as live.
