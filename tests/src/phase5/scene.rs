@@ -8,10 +8,10 @@ use crate::Observed;
 use crate::harness::users::user_path;
 use crate::harness::{Cluster, Failure, Links, Network, Node, World, ensure, eventually};
 
-/// Until word of something is everywhere: a twentieth of it is usual, and only failing checks wait so long.
-pub const SOON: Duration = Duration::from_secs(3);
-/// A silence of a fifth of a second or so.
-pub const PHI: &str = "20";
+/// Until word of something is everywhere: a hundredth of it is usual, and only failing checks wait so long.
+pub const SOON: Duration = Duration::from_secs(5);
+/// A silence of a third of a second or so: shorter ones a machine causes that is busy with other things.
+pub const PHI: &str = "30";
 /// No silence is long enough.
 pub const NEVER: &str = "1000000";
 
