@@ -9,7 +9,7 @@ use std::time::Duration;
 use contract::link::{Packet, Snapshot};
 use contract::{Link, SendError};
 use tokio::sync::Notify;
-use tokio::time::interval;
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::own::OwnRows;
 
@@ -31,6 +31,8 @@ impl Courier {
     pub async fn run(self) -> Result<(), SendError> {
         let mut changes = self.rows.changes();
         let mut beats = interval(self.beat);
+        // After a stall one is enough.
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // ANCHOR: step-5-3-nothing-told
         // BEFORE 5.3: a newcomer knows nothing of those who were here before
         //| let mut told = Some(*changes.borrow_and_update());
