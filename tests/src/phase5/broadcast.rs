@@ -1,8 +1,8 @@
 //! Step 5.6: a broadcast reaches everybody.
 
-use super::scene::{Scene, knows, place};
+use super::scene::{Scene, hears, knows, place};
 use crate::Observed;
-use crate::harness::{Failure, Judge, Talk, World, ensure};
+use crate::harness::{Failure, Talk, World, ensure};
 
 pub async fn all(world: &World) -> Result<(), Failure> {
     let scene = Scene::new(world);
@@ -21,8 +21,7 @@ pub async fn all(world: &World) -> Result<(), Failure> {
     ensure(counted, Observed::WrongAnswer, r#"202 {"nodes":3}"#)?;
     let mut ids = Vec::new();
     for client in &mut clients {
-        let heard = client.expect_message(None, r#"{"hear": "all"}"#).await;
-        ids.push(heard.seen_as(Observed::NothingArrived, Observed::BroadcastMissed)?);
+        ids.push(hears(client, None, r#"{"hear": "all"}"#, Observed::BroadcastMissed).await?);
         client.expect_nothing_else(Observed::DeliveredTwice).await?;
     }
     ensure(ids.iter().all(|id| *id == ids[0]), Observed::WrongId, "the same id on every socket")?;

@@ -1,10 +1,10 @@
 //! Step 5.6: a message goes where its user is.
 
-use super::scene::{Scene, knows, place};
+use super::scene::{Scene, hears, is_told_ok, knows, place};
 use crate::Observed;
 use crate::harness::gateway::message_frame;
 use crate::harness::topic::record_for;
-use crate::harness::{Client, Failure, Judge, Node, Peer, Seen, Talk, World, ensure};
+use crate::harness::{Client, Failure, Node, Peer, Seen, Talk, World, ensure};
 use tokio::time::timeout;
 
 /// Enough to be in many batches.
@@ -29,7 +29,7 @@ pub async fn post(world: &World) -> Result<(), Failure> {
     let (nodes, mut bob) = bob_on_n2(&scene, &[]).await?;
     let payload = r#"{"a": [1.50, "\u00e9 é"]}"#;
     let told = nodes[0].post_written("bob", payload, Observed::UserNotFound).await?;
-    let heard = bob.expect_message(None, payload).await.seen_as(Observed::NothingArrived, Observed::MessageLost)?;
+    let heard = hears(&mut bob, None, payload, Observed::MessageLost).await?;
     ensure(told == heard, Observed::WrongId, format!("the id {told}"))?;
     bob.expect_nothing_else(Observed::DeliveredTwice).await
 }
@@ -40,13 +40,12 @@ pub async fn told(world: &World) -> Result<(), Failure> {
     let (mut alice, conn) = nodes[0].user("alice").await?;
     knows(&nodes[1], "alice", &[place("n1", &conn)]).await?;
     alice.message("bob", "1", Some("to-bob")).await?;
-    let told = alice.expect_ok("to-bob").await.seen_as(Observed::NothingArrived, Observed::NeverTold)?;
-    let heard =
-        bob.expect_message(Some("alice"), "1").await.seen_as(Observed::NothingArrived, Observed::MessageLost)?;
+    let told = is_told_ok(&mut alice, "to-bob").await?;
+    let heard = hears(&mut bob, Some("alice"), "1", Observed::MessageLost).await?;
     ensure(told == heard, Observed::WrongId, format!("the id {told}"))?;
     bob.message("alice", "2", Some("to-alice")).await?;
-    alice.expect_message(Some("bob"), "2").await.seen_as(Observed::NothingArrived, Observed::MessageLost)?;
-    bob.expect_ok("to-alice").await.seen_as(Observed::NothingArrived, Observed::NeverTold).map(drop)
+    hears(&mut alice, Some("bob"), "2", Observed::MessageLost).await?;
+    is_told_ok(&mut bob, "to-alice").await.map(drop)
 }
 
 pub async fn devices(world: &World) -> Result<(), Failure> {
@@ -62,8 +61,7 @@ pub async fn devices(world: &World) -> Result<(), Failure> {
     for (node, payload) in [(&nodes[0], "1"), (&nodes[2], "2")] {
         let told = node.post_written("bob", payload, Observed::UserNotFound).await?;
         for client in [&mut here, &mut there] {
-            let heard = client.expect_message(None, payload).await;
-            let heard = heard.seen_as(Observed::NothingArrived, Observed::DeviceForgotten)?;
+            let heard = hears(client, None, payload, Observed::DeviceForgotten).await?;
             ensure(heard == told, Observed::WrongId, format!("the id {told} on both"))?;
             client.expect_nothing_else(Observed::DeliveredTwice).await?;
         }
@@ -111,7 +109,7 @@ pub async fn owner(world: &World) -> Result<(), Failure> {
     knows(&nodes[0], "bob", &[place("n2", &conn)]).await?;
     for n in 0..5 {
         nodes[0].post_written("bob", &n.to_string(), Observed::UserNotFound).await?;
-        bob.expect_message(None, &n.to_string()).await?;
+        hears(&mut bob, None, &n.to_string(), Observed::MessageLost).await?;
     }
     // By the same link and behind them: what n3 was sent has passed by now.
     let (_dave, conn) = nodes[0].user("dave").await?;
@@ -133,7 +131,7 @@ pub async fn once(world: &World) -> Result<(), Failure> {
     old.close(1000).await?;
     knows(&nodes[1], "bob", &[place("n3", &conn)]).await?;
     nodes[0].post_written("bob", "1", Observed::UserNotFound).await?;
-    new.expect_message(None, "1").await.seen_as(Observed::NothingArrived, Observed::MessageLost)?;
+    hears(&mut new, None, "1", Observed::MessageLost).await?;
     // n2's answer comes behind whatever it may have sent on.
     let answered = crate::harness::eventually(super::scene::SOON, || async {
         let outcomes = scene.links.passed("n2", "n1", "outcome");
@@ -158,6 +156,6 @@ pub async fn kafka(world: &World) -> Result<(), Failure> {
     first.admin().post("/ingest/resume", "").await?.expect(202, None)?;
     let id = crate::phase3::scene::expect_first(&mut bob, "1").await?;
     ensure(id.ends_with("-0-0"), Observed::WrongId, "the id of the record: topic-0-0")?;
-    bob.expect_message(None, "2").await.seen_as(Observed::NothingArrived, Observed::RecordLost)?;
+    hears(&mut bob, None, "2", Observed::RecordLost).await?;
     topic.all_committed(super::scene::SOON, Observed::NotCommitted).await
 }

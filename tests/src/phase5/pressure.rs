@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::forward::bob_on_n2;
-use super::scene::{Scene, knows, place};
+use super::scene::{Scene, hears, is_told_ok, knows, place};
 use super::told::{big, until_not_written};
 use crate::Observed;
 use crate::harness::gateway::message_frame;
@@ -87,8 +87,8 @@ pub async fn others(world: &World) -> Result<(), Failure> {
 async fn is_served(alice: &mut Client, to: &mut Client, name: &str, n: usize) -> Result<(), Failure> {
     let reference = format!("{name}-{n}");
     alice.message(name, &n.to_string(), Some(&reference)).await?;
-    to.expect_message(Some("alice"), &n.to_string()).await.judged(Observed::OthersAffected, format!("message {n}"))?;
-    alice.expect_ok(&reference).await.judged(Observed::OthersAffected, format!("ok (ref {reference})")).map(drop)
+    hears(to, Some("alice"), &n.to_string(), Observed::OthersAffected).await?;
+    is_told_ok(alice, &reference).await.seen_as(Observed::NeverTold, Observed::OthersAffected).map(drop)
 }
 
 pub async fn rows(world: &World) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::Observed;
 use crate::harness::users::user_path;
-use crate::harness::{Cluster, Failure, Links, Network, Node, World, ensure, eventually};
+use crate::harness::{Client, Cluster, Failure, Heard, Links, Network, Node, Peer, Talk, World, ensure, eventually};
 
 /// Until word of something is everywhere: a hundredth of it is usual, and only failing checks wait so long.
 pub const SOON: Duration = Duration::from_secs(5);
@@ -35,15 +35,24 @@ impl<'w> Scene<'w> {
         Self { phi: PHI, ..Self::new(world) }
     }
 
-    /// Starts a node that knows n1, or starts it again.
+    /// Starts a node that knows n1, or starts it again; `flags` go before those that it has otherwise.
     ///
     /// # Errors
     ///
     /// As `World::node_called`; `NeverReady` if its ready line lacks something.
     pub async fn node(&self, name: &str, flags: &[&str]) -> Result<Node, Failure> {
         let (seed, link) = (self.gossip.place("n1").await?.to_string(), self.links.place(name).await?.to_string());
-        let own = ["--cookie", "secret", "--gossip-interval", "30ms", "--phi", self.phi, "--seed", &seed];
-        let node = self.gossip.node(name, &[&own[..], &["--link-advertise", &link], flags].concat()).await?;
+        // A node that a busy machine holds up for a second is no peer that has stalled.
+        let own = [
+            ["--cookie", "secret"],
+            ["--gossip-interval", "30ms"],
+            ["--phi", self.phi],
+            ["--seed", &seed],
+            ["--link-advertise", &link],
+            ["--deliver-timeout", "10s"],
+        ];
+        let own = own.into_iter().filter(|[flag, _]| !flags.contains(flag)).flatten();
+        let node = self.gossip.node(name, &own.chain(flags.iter().copied()).collect::<Vec<_>>()).await?;
         self.links.lead_to(name, &node)?;
         Ok(node)
     }
@@ -164,6 +173,45 @@ pub async fn knows_now(node: &Node, user: &str, wanted: &[String], observed: Obs
     node.admin().record_asked(format!("GET {}", user_path(user)));
     node.admin().record_seen(told(&seen));
     ensure(seen == wanted, observed, told(wanted))
+}
+
+/// The next that a client hears is a message with this payload, from this user or, over HTTP, from nobody; gives its id.
+///
+/// # Errors
+///
+/// `nothing` if nothing comes, or what is wrong with what came.
+pub async fn hears(
+    client: &mut Client,
+    from: Option<&str>,
+    payload: &str,
+    nothing: Observed,
+) -> Result<String, Failure> {
+    let expected = format!("message {payload}");
+    let heard = next(client, nothing, &expected).await?;
+    ensure(heard.kind() == "message", Observed::WrongAnswer, &expected)?;
+    ensure(heard.payload().as_deref() == Some(payload), Observed::WrongPayload, &expected)?;
+    ensure(heard.member("from") == from && heard.has("from") == from.is_some(), Observed::WrongSender, &expected)?;
+    Ok(heard.member("id").unwrap_or_default().to_owned())
+}
+
+/// The next that a client hears is the `ok` for this `ref`; gives the message's id.
+///
+/// # Errors
+///
+/// `NeverTold` if nothing comes, `WrongAnswer` if it is something else.
+pub async fn is_told_ok(client: &mut Client, reference: &str) -> Result<String, Failure> {
+    let expected = format!("ok (ref {reference})");
+    let heard = next(client, Observed::NeverTold, &expected).await?;
+    ensure(heard.is_ok(reference), Observed::WrongAnswer, &expected)?;
+    Ok(heard.member("id").unwrap_or_default().to_owned())
+}
+
+async fn next(client: &mut Client, nothing: Observed, expected: &str) -> Result<Heard, Failure> {
+    let heard = client.hear_within(SOON).await?;
+    if heard.is_none() {
+        client.record_seen("(nothing)".to_owned());
+    }
+    heard.ok_or_else(|| Failure::new(nothing, expected))
 }
 
 /// What a look-up says, in words.

@@ -42,7 +42,7 @@ pub async fn after_cut(world: &World) -> Result<(), Failure> {
     scene.links.cut("n1", "n2");
     link_is(&nodes[0], "n2", "down").await?;
     alice.close(1000).await?;
-    nodes[0].forgotten("alice").await?;
+    knows(&nodes[0], "alice", &[]).await?;
     let (_bob, on_n1) = nodes[0].user("bob").await?;
     let (_carol, on_n2) = nodes[1].user("carol").await?;
     scene.links.heal("n1", "n2");

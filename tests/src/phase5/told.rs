@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::forward::bob_on_n2;
-use super::scene::{SOON, Scene, knows, link_is, place};
+use super::scene::{SOON, Scene, hears, knows, link_is, place};
 use crate::Observed;
 use crate::harness::{Failure, Node, Talk, World, ensure, eventually};
 
@@ -19,7 +19,7 @@ pub async fn gone(world: &World) -> Result<(), Failure> {
     let (nodes, mut bob) = bob_on_n2(&scene, &[]).await?;
     scene.links.hold("n2", "n1", "left");
     bob.close(1000).await?;
-    nodes[1].forgotten("bob").await?;
+    knows(&nodes[1], "bob", &[]).await?;
     // n1 does not know it yet, and n2 does.
     nodes[0].post_to("bob", "1").await?.expect(404, Some("not_connected"))
 }
@@ -74,7 +74,7 @@ pub async fn unavailable(world: &World) -> Result<(), Failure> {
         ensure(answer.status == 202, Observed::NeverReturned, "202, now that the link is healed")
     });
     again.await?;
-    bob.expect_message(None, "2").await.map(drop)
+    hears(&mut bob, None, "2", Observed::MessageLost).await.map(drop)
 }
 
 pub async fn dies(world: &World) -> Result<(), Failure> {

@@ -32,7 +32,7 @@ pub async fn late_goodbye(world: &World) -> Result<(), Failure> {
     knows(&nodes[2], "alice", &[place("n1", &old)]).await?;
     scene.links.hold("n1", "n3", "left");
     alice.close(1000).await?;
-    nodes[0].forgotten("alice").await?;
+    knows(&nodes[0], "alice", &[]).await?;
     let (_again, new) = nodes[1].user("alice").await?;
     for node in &nodes[..2] {
         knows(node, "alice", &[place("n2", &new)]).await?;
@@ -49,7 +49,7 @@ pub async fn own_numbers(world: &World) -> Result<(), Failure> {
     for n in 0..CHANGES {
         let name = format!("passer-by-{n}");
         drop(busy.user(&name).await?);
-        busy.forgotten(&name).await?;
+        knows(&busy, &name, &[]).await?;
     }
     let (mut alice, old) = nodes[0].user("alice").await?;
     knows(&nodes[2], "alice", &[place("n1", &old)]).await?;
@@ -70,7 +70,7 @@ pub async fn before_snapshot(world: &World) -> Result<(), Failure> {
     link_is(&second, "n1", "up").await?;
     let (_bob, comes) = first.user("bob").await?;
     alice.close(1000).await?;
-    first.forgotten("alice").await?;
+    knows(&first, "alice", &[]).await?;
     scene.links.release("n1", "n2").await;
     knows(&second, "carol", &[place("n1", &stays)]).await?;
     knows(&second, "bob", &[place("n1", &comes)]).await?;

@@ -154,7 +154,8 @@ fn drop(&mut self) {
 
     #[test]
     fn a_region_may_stay_as_it_is_without_a_step() {
-        let text = "// ANCHOR: step-2-2-a\n// BEFORE 2.1: b\n// WITHOUT 2.1: as it is\na();\n// ANCHOR_END: step-2-2-a\n";
+        let text =
+            "// ANCHOR: step-2-2-a\n// BEFORE 2.1: b\n// WITHOUT 2.1: as it is\na();\n// ANCHOR_END: step-2-2-a\n";
         let pieces = parse(text, "x.rs", 2).expect("the marks are well formed");
         assert_eq!(render(&pieces, Cut::Without(1)), "a();\n");
         assert_eq!(render(&pieces, Cut::After(0)), "// Step 2.1: b\n");
