@@ -209,7 +209,7 @@ pub async fn is_told_ok(client: &mut Client, reference: &str) -> Result<String, 
 async fn next(client: &mut Client, nothing: Observed, expected: &str) -> Result<Heard, Failure> {
     let heard = client.hear_within(SOON).await?;
     if heard.is_none() {
-        client.record_seen("(nothing)".to_owned());
+        client.record_seen("(nothing)");
     }
     heard.ok_or_else(|| Failure::new(nothing, expected))
 }
