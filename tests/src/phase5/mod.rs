@@ -84,7 +84,7 @@ const CHECKS: &[Check] = &[
 const MEASURES: &[Measure] = &[
     Measure {
         id: "seen",
-        title: "a registration, until another node knows",
+        title: "a user, until another node knows",
         unit: "ms",
         better: Better::Lower,
         hint: "A timer between a change and its packet, or a look that comes round now and then. It counts a look by HTTP, too.",
@@ -92,7 +92,7 @@ const MEASURES: &[Measure] = &[
     },
     Measure {
         id: "forwarded",
-        title: "a message across a link, until its sender knows",
+        title: "a message by link, until it is told",
         unit: "µs",
         better: Better::Lower,
         hint: "A task for each message, a batch that waits to be full, or Nagle: each waits for something that does not come.",
@@ -100,7 +100,7 @@ const MEASURES: &[Measure] = &[
     },
     Measure {
         id: "burst",
-        title: "messages in a burst across a link",
+        title: "messages in a burst by link",
         unit: "/s",
         better: Better::Higher,
         hint: "A flush or a WebSocket message for each packet, a payload that is copied or parsed again, or an answer that is awaited.",
