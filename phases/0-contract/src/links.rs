@@ -47,6 +47,11 @@ impl Links {
         if self.listen.ip().is_unspecified() && self.advertise.is_none() {
             return Err(format!("--link {} is no address to tell others: set --link-advertise", self.listen));
         }
+        if self.snapshot_chunk > LARGEST_CHUNK {
+            return Err(format!(
+                "--snapshot-chunk must be at most {LARGEST_CHUNK}, or a packet is too large for a batch"
+            ));
+        }
         if self.bytes < max_message + ENVELOPE {
             return Err(format!(
                 "--link-bytes must be at least --max-message and {ENVELOPE}, or a message of that size never fits"
@@ -56,5 +61,7 @@ impl Links {
     }
 }
 
+/// Rows with the longest of names that fit into a batch, beside a message of any size.
+const LARGEST_CHUNK: usize = 1024;
 /// What a message may gain on its way to another node: its id and two names.
 const ENVELOPE: usize = 1024;

@@ -74,6 +74,7 @@ impl FromPeer {
 impl Drop for FromPeer {
     fn drop(&mut self) {
         self.router.peers().remove(&self.from);
+        self.router.settle();
     }
 }
 // ANCHOR_END: step-5-2-inbound

@@ -29,6 +29,7 @@ struct Inner {
     own: Arc<crate::own::OwnRows>,
     table: crate::table::Table,
     peers: crate::pending::Peers,
+    view: std::sync::OnceLock<ClusterView>,
     // ANCHOR_END: step-5-2-fields
 }
 
@@ -48,6 +49,7 @@ impl Router {
             own: Arc::new(crate::own::OwnRows::new()),
             table: crate::table::Table::new(stats.clone()),
             peers: crate::pending::Peers::default(),
+            view: std::sync::OnceLock::new(),
             // ANCHOR_END: step-5-2-new
         }))
     }
@@ -165,9 +167,11 @@ impl Directory for Router {
         //| let _ = &mut view;
         //| async move { stop.cancelled().await }.boxed()
         let router = self.clone();
+        router.0.view.get_or_init(|| view.clone());
         async move {
             loop {
-                router.0.table.settle(&view.borrow_and_update());
+                view.mark_unchanged();
+                router.settle();
                 tokio::select! {
                     changed = view.changed() => if changed.is_err() { return },
                     () = stop.cancelled() => return,
@@ -227,6 +231,14 @@ impl Router {
 
     pub(crate) fn leaf(&self) -> &dyn Deliver {
         &*self.0.leaf
+    }
+
+    /// Heeds the view as it is now. A link may have come up for a life that was given up at that very moment, so its end asks for this, too.
+    pub(crate) fn settle(&self) {
+        if let Some(view) = self.0.view.get() {
+            // The view cannot change as long as it is looked at, so an older one never comes after a newer one.
+            self.0.table.settle(&view.borrow());
+        }
     }
 
     // ANCHOR: forward

@@ -18,7 +18,7 @@ use crate::Observed;
 use crate::harness::{Failure, Node, World, ensure, eventually};
 
 /// Much longer than a node takes to look at a proof.
-const DOOR: Duration = Duration::from_secs(2);
+const DOOR: Duration = Duration::from_secs(4);
 
 pub async fn up(world: &World) -> Result<(), Failure> {
     let scene = Scene::new(world);

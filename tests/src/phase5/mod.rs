@@ -51,7 +51,7 @@ const CHECKS: &[Check] = &[
     check!(2, "row-seen", "a user who registers is seen on all nodes", rows::seen),
     check!(2, "row-gone", "a user who goes is gone on all nodes", rows::gone),
     check!(2, "row-devices", "each node's connections are its own", rows::devices),
-    check!(3, "snapshot", "a newcomer knows 300 users, by chunks", snapshot::newcomer),
+    check!(3, "snapshot", "a newcomer knows 150 users, by chunks", snapshot::newcomer),
     check!(3, "snapshot-again", "what changed during a cut is known after it", snapshot::after_cut),
     check!(4, "dead-rows", "a dead node's users are gone", death::killed),
     check!(4, "left-rows", "so are those of one that has left", death::left),

@@ -10,8 +10,8 @@ use crate::harness::{Client, Cluster, Failure, Heard, Links, Network, Node, Peer
 
 /// Until word of something is everywhere: a hundredth of it is usual, and only failing checks wait so long.
 pub const SOON: Duration = Duration::from_secs(5);
-/// A silence of a third of a second or so: shorter ones a machine causes that is busy with other things.
-pub const PHI: &str = "30";
+/// A silence of a second or so: shorter ones a machine causes that is busy with other things.
+pub const PHI: &str = "40";
 /// No silence is long enough.
 pub const NEVER: &str = "1000000";
 

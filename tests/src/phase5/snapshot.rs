@@ -7,8 +7,8 @@ use crate::Observed;
 use crate::harness::{Client, Failure, Node, World, ensure, eventually};
 
 /// More than fit into one part.
-const USERS: usize = 300;
-const CHUNK: usize = 32;
+const USERS: usize = 150;
+const CHUNK: usize = 16;
 
 pub async fn newcomer(world: &World) -> Result<(), Failure> {
     let scene = Scene::new(world);
