@@ -4,7 +4,7 @@ use super::scene::{Scene, hears, is_told_ok, knows, place};
 use crate::Observed;
 use crate::harness::gateway::message_frame;
 use crate::harness::topic::record_for;
-use crate::harness::{Client, Failure, Node, Peer, Seen, Talk, World, ensure};
+use crate::harness::{Client, Failure, Judge, Node, Peer, Seen, Talk, World, ensure};
 use tokio::time::timeout;
 
 /// Enough to be in many batches.
@@ -61,7 +61,8 @@ pub async fn devices(world: &World) -> Result<(), Failure> {
     for (node, payload) in [(&nodes[0], "1"), (&nodes[2], "2")] {
         let told = node.post_written("bob", payload, Observed::UserNotFound).await?;
         for client in [&mut here, &mut there] {
-            let heard = hears(client, None, payload, Observed::DeviceForgotten).await?;
+            let heard = hears(client, None, payload, Observed::DeviceForgotten).await;
+            let heard = heard.seen_as(Observed::WrongPayload, Observed::DeliveredTwice)?;
             ensure(heard == told, Observed::WrongId, format!("the id {told} on both"))?;
             client.expect_nothing_else(Observed::DeliveredTwice).await?;
         }
