@@ -65,7 +65,7 @@ impl Presence for Router {
 }
 
 impl Deliver for Router {
-    fn submit(&self, message: Message, completion: Completion) {
+    fn submit(&self, message: &Message, completion: Completion) {
         // Step 5.6: a user may be here, on another node, or on several
         self.0.leaf.submit(message, completion);
     }

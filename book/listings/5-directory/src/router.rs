@@ -74,7 +74,7 @@ impl Presence for Router {
 
 impl Deliver for Router {
     // ANCHOR: submit
-    fn submit(&self, message: Message, completion: Completion) {
+    fn submit(&self, message: &Message, completion: Completion) {
         // ANCHOR: step-5-6-submit
         // Step 5.6: a user may be here, on another node, or on several
         self.0.leaf.submit(message, completion);
