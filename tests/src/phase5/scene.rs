@@ -5,13 +5,18 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::Observed;
+use crate::harness::eventually::eventually_each;
 use crate::harness::users::user_path;
-use crate::harness::{Client, Cluster, Failure, Heard, Links, Network, Node, Peer, Talk, World, ensure, eventually};
+use crate::harness::{Client, Cluster, Failure, Heard, Links, Network, Node, Peer, Talk, World, ensure};
 
 /// Until word of something is everywhere: a hundredth of it is usual, and only failing checks wait so long.
 pub const SOON: Duration = Duration::from_secs(5);
+/// Between two words of gossip. Who is there is phase 4's matter: rounds as short as there would cost more than all that this phase does.
+const ROUND: &str = "50ms";
+/// Between two looks at what a node knows.
+const LOOKS: Duration = Duration::from_millis(30);
 /// A silence of a second or so: shorter ones a machine causes that is busy with other things.
-pub const PHI: &str = "40";
+pub const PHI: &str = "20";
 /// No silence is long enough.
 pub const NEVER: &str = "1000000";
 
@@ -45,7 +50,7 @@ impl<'w> Scene<'w> {
         // A node that a busy machine holds up for a second is no peer that has stalled.
         let own = [
             ["--cookie", "secret"],
-            ["--gossip-interval", "30ms"],
+            ["--gossip-interval", ROUND],
             ["--phi", self.phi],
             ["--seed", &seed],
             ["--link-advertise", &link],
@@ -143,7 +148,7 @@ pub async fn is_at(
         let failure = Failure::new(if is_missing { missing } else { left_over }, told(wanted));
         if is_right { Ok(seen) } else { Err((failure, Some(seen))) }
     };
-    let (result, seen) = match eventually(SOON, look).await {
+    let (result, seen) = match eventually_each(LOOKS, SOON, look).await {
         Ok(seen) => (Ok(()), Some(seen)),
         Err((failure, seen)) => (Err(failure), seen),
     };
