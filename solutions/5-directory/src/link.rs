@@ -53,7 +53,7 @@ impl Links {
 
     /// How long a peer may confirm nothing: less than the time in which senders want to be told.
     fn patience(&self) -> Duration {
-        self.opening.node.config.deliver_timeout * 3 / 4
+        self.opening.node.config.deliver_timeout / 2
     }
 }
 
