@@ -53,7 +53,12 @@ pub async fn run(sizes: &[usize]) -> Result<()> {
         let row = Crowd::start(size).await?.measure().await.with_context(|| format!("{size} nodes"))?;
         println!(
             "{size:>6}{:>16.1}{:>16.1}{:>16.1}{:>16.1}{:>14.1}{:>14.0}",
-            row.joined, row.changed, row.died, row.messages, row.bytes / 1024.0, row.bytes / row.messages
+            row.joined,
+            row.changed,
+            row.died,
+            row.messages,
+            row.bytes / 1024.0,
+            row.bytes / row.messages
         );
     }
     Ok(())
