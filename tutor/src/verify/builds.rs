@@ -142,7 +142,8 @@ fn reference(phase: &Phase, subject: &Subject, options: &Options, runs: u32) -> 
     let lines = failed
         .iter()
         .map(|tally| format!("{} failed {} of {runs} times, seeds {:?}", tally.check, tally.failures, tally.seeds));
-    let lines: Vec<String> = lines.collect();
+    let first = repeated.first.map(|first| format!("first: {}", told(&first.report)));
+    let lines: Vec<String> = lines.chain(first).collect();
     ensure!(lines.is_empty(), "{}", lines.join("\n"));
     Ok(())
 }
