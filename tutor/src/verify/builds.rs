@@ -170,6 +170,8 @@ fn caught(phase: &Phase, subject: &Subject, options: &Options, mistake: &Mistake
             ensure!(fit > Fit::LastResort, "a learner would be shown only the hint of last resort");
             return Ok(());
         }
+        // So that whoever reads this can give it an `Or:` line.
+        eprintln!("{}: another check saw it first: {}", mistake.name(), told(report));
         others.push(told(report));
     }
     let wanted: Vec<_> = mistake.failures().map(|(check, observed)| format!("`{check}` to see {observed}")).collect();
