@@ -54,17 +54,20 @@ impl Frame {
 
     /// The WebSocket message that carries it; the payload is shared, not copied.
     pub fn to_message(&self) -> Message {
-        match self {
-            Self::Text(text) => Message::Text(text.clone()),
-            Self::Binary(bytes) => Message::Binary(bytes.clone()),
-        }
+        self.clone().into()
     }
 
     /// The same, without the cost of sharing if nobody else holds the frame.
     pub fn into_message(self: Arc<Self>) -> Message {
-        match Arc::unwrap_or_clone(self) {
-            Self::Text(text) => Message::Text(text),
-            Self::Binary(bytes) => Message::Binary(bytes),
+        Arc::unwrap_or_clone(self).into()
+    }
+}
+
+impl From<Frame> for Message {
+    fn from(frame: Frame) -> Self {
+        match frame {
+            Frame::Text(text) => Self::Text(text),
+            Frame::Binary(bytes) => Self::Binary(bytes),
         }
     }
 }

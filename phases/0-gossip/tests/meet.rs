@@ -20,6 +20,11 @@ struct Node {
 
 async fn node(name: &str, incarnation: u64, seal: Seal, values: &[(&str, &str)]) -> Node {
     let gossip = Gossip::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+    live(gossip, name, incarnation, seal, values).await
+}
+
+/// A life of a node, on a port that it may have had before.
+async fn live(gossip: Gossip, name: &str, incarnation: u64, seal: Seal, values: &[(&str, &str)]) -> Node {
     let address = gossip.local_addr().expect("it is bound");
     let config = ChitchatConfig {
         chitchat_id: ChitchatId::new(name, incarnation, address),
@@ -130,28 +135,11 @@ async fn a_second_life_begins_on_the_same_port() {
     b.greet(&a);
     until("a hears the first life", || async { a.says("b", "life").await.is_some() }).await;
     let Node { gossip, chitchat } = b;
-    let mut address = chitchat.chitchat_id().clone();
     chitchat.shutdown().await.expect("it ends well");
-    address.generation_id = 2;
-    let config = ChitchatConfig {
-        chitchat_id: address.clone(),
-        cluster_id: "the same for all: only the seal keeps strangers out".into(),
-        gossip_interval: ROUND,
-        listen_addr: address.gossip_advertise_addr,
-        seed_nodes: Vec::new(),
-        failure_detector_config: FailureDetectorConfig::default(),
-        marked_for_deletion_grace_period: PATIENCE,
-        catchup_callback: None,
-        extra_liveness_predicate: None,
-        protocol_version: ProtocolVersion::V0,
-    };
-    let values = vec![("again".to_owned(), "second".to_owned())];
-    let transport = gossip.transport(Seal::new("router", "secret", "b", 2));
-    let chitchat = spawn_chitchat(config, values, &transport).await.expect("the port is still its own");
-    let b = Node { gossip, chitchat };
+    let b = live(gossip, "b", 2, Seal::new("router", "secret", "b", 2), &[("again", "second")]).await;
     b.greet(&a);
     until("a hears the second life", || async { a.says("b", "again").await.is_some() }).await;
-    assert!(a.gossip.peer("b", 2, address.gossip_advertise_addr).received > 0);
+    assert!(a.gossip.peer("b", 2, b.gossip.local_addr().expect("it is bound")).received > 0);
 }
 
 #[tokio::test]

@@ -7,13 +7,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use checks::harness::eventually_each;
 use checks::median::median;
 use gossip::chitchat::transport::ChannelTransport;
 use gossip::chitchat::{
     ChitchatConfig, ChitchatHandle, ChitchatId, FailureDetectorConfig, ProtocolVersion, spawn_chitchat,
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 /// A node's default, `--gossip-interval`.
 const ROUND: Duration = Duration::from_millis(500);
@@ -178,14 +179,14 @@ impl Crowd {
 
     /// Waits until it is so on all nodes.
     async fn until(&self, is_so: impl AsyncFn(&ChitchatHandle) -> bool) -> Result<()> {
-        let all = async {
-            for node in &self.nodes {
-                while !is_so(node).await {
-                    sleep(self.round / LOOKS).await;
-                }
-            }
-        };
-        Ok(timeout(self.round * PATIENCE, all).await?)
+        for node in &self.nodes {
+            let look = async || {
+                ensure!(is_so(node).await, "not on {}", node.chitchat_id().node_id);
+                Ok(())
+            };
+            eventually_each(self.round / LOOKS, self.round * PATIENCE, look).await?;
+        }
+        Ok(())
     }
 
     /// How long ago, if rounds were as long as a node's.

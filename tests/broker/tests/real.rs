@@ -12,7 +12,7 @@ use checks::harness::eventually;
 use common::start;
 
 #[tokio::test]
-#[ignore = "needs Java 17 and Maven, and takes seconds"]
+#[ignore = "needs Java 17 and Maven: where they are, `cargo tutor test` runs it"]
 async fn is_a_broker_like_the_mock_cluster() {
     let broker = start_real().await;
     common::reads_back(&broker).await.expect("what was written");
@@ -31,7 +31,7 @@ async fn is_a_broker_like_the_mock_cluster() {
 }
 
 #[tokio::test]
-#[ignore = "needs Java 17 and Maven, and takes seconds"]
+#[ignore = "needs Java 17 and Maven: where they are, `cargo tutor test` runs it"]
 async fn nothing_is_left_when_it_is_killed() {
     let broker = start_real().await;
     let process = broker.process().expect("it was started here");

@@ -29,7 +29,7 @@ pub mod ws;
 pub use admin::{Admin, Answer, Socket};
 pub use broker::Broker;
 pub use cluster::{Cluster, Member};
-pub use eventually::eventually;
+pub use eventually::{eventually, eventually_each};
 pub use failure::{Failure, Judge, ensure};
 pub use frame::Frame;
 pub use gateway::{Heard, Talk};

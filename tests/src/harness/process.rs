@@ -22,7 +22,8 @@ use crate::report::NodeReport;
 /// The groups that live now, so that a signal handler can end them: see [`kill_all`].
 static LIVE: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
-/// Kills every node of this process at once, and removes what they were given. For a handler of Ctrl-C, which otherwise ends the harness before its nodes.
+/// Kills every node of this process at once, and removes what they were given. For a handler of Ctrl-C, which otherwise ends the
+/// harness before its nodes.
 pub fn kill_all() {
     for group in LIVE.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         signal_group(*group, Signal::KILL);

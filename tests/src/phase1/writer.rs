@@ -48,7 +48,8 @@ pub async fn slow(world: &World) -> Result<(), Failure> {
 }
 
 pub async fn pings(world: &World) -> Result<(), Failure> {
-    let graces = ["--slow-grace", "300ms", "--close-grace", "2s", "--deliver-timeout", "50ms"];
+    // A push that takes as long as its timeout is taken for stuck: longer than a busy machine is late, and so long before the grace is over.
+    let graces = ["--slow-grace", "450ms", "--close-grace", "2s", "--deliver-timeout", "150ms"];
     let node = world.node(&[&graces[..], &["--mailbox-bytes", "131072"]].concat()).await?;
     let mut deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
@@ -63,7 +64,7 @@ pub async fn pings(world: &World) -> Result<(), Failure> {
     fill_with_pongs(&node, &id, &deaf, &mut write).await?;
     let slow = async {
         let slow = node.counted("closed.slow", 1).await;
-        slow.judged(Observed::NotClosedAsSlow, "closed.slow 1, after 300 ms at most")
+        slow.judged(Observed::NotClosedAsSlow, "closed.slow 1, after 450 ms at most")
     };
     tokio::pin!(slow);
     // A node without a bound keeps all of these as well; others have closed by now, or soon take no more.
@@ -89,7 +90,9 @@ async fn fill_with_pongs(node: &Node, id: &str, client: &RawClient, write: &mut 
         // Where its echo waits, each Pong before it waits too, or is with the kernel.
         let answered = |rows: &[Socket]| rows.iter().all(|row| row.queued + row.written > 2 * round).then_some(());
         node.sockets_until(answered, Observed::EchoDropped, "its echo in the mailbox, or written").await?;
-        if node.push(id, &long).await?.status != 202 {
+        let is_written = node.push(id, &long).await?.status == 202;
+        // Or it was late, and has been written since.
+        if !is_written && node.admin().sockets().await?.iter().all(|row| row.queued > 0) {
             return Ok(());
         }
     }

@@ -9,26 +9,31 @@ use crate::{ConnId, Frame, MessageId, UserId};
 /// What the braces, names and quotes of the longest frame take, with an id: so that a frame is one allocation.
 const ENVELOPE: usize = 96;
 
+const BEFORE_ID: &str = r#"{"type":"message","id":""#;
+const BEFORE_FROM: &str = r#","from":"#;
+const BEFORE_PAYLOAD: &str = r#","payload":"#;
+
 /// `message {id, from?, payload}`, for the recipient.
 pub fn message(message: &Message) -> Frame {
-    const BEFORE_ID: &str = r#"{"type":"message","id":""#;
-    const BEFORE_PAYLOAD: &str = r#","payload":"#;
-    let payload = message.payload.as_str();
-    let from = message.from.as_ref().map_or(0, |from| r#","from":"""#.len() + from.as_str().len());
-    // Exactly, unless a name has to be escaped: what is left over would cost `Bytes` an allocation of its own.
-    let length = BEFORE_ID.len() + message.id.length() + 1 + from + BEFORE_PAYLOAD.len() + payload.len() + 1;
-    let mut text = String::with_capacity(length);
+    let mut text = String::with_capacity(length(message));
     text.push_str(BEFORE_ID);
     push_id(&mut text, message.id);
     text.push('"');
     if let Some(from) = &message.from {
-        text.push_str(r#","from":"#);
+        text.push_str(BEFORE_FROM);
         push_string(&mut text, from.as_str());
     }
     text.push_str(BEFORE_PAYLOAD);
-    text.push_str(payload);
+    text.push_str(message.payload.as_str());
     text.push('}');
     frame(text)
+}
+
+/// Bytes of the frame, unless a name has to be escaped. Exactly: what is left over would cost `Bytes` an allocation of its own.
+fn length(message: &Message) -> usize {
+    let id = BEFORE_ID.len() + message.id.length() + 1;
+    let from = message.from.as_ref().map_or(0, |from| BEFORE_FROM.len() + from.as_str().len() + 2);
+    id + from + BEFORE_PAYLOAD.len() + message.payload.as_str().len() + 1
 }
 
 /// `registered {ref?, userId, connId}`.
@@ -100,8 +105,8 @@ fn push_string(text: &mut String, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MessageIds;
     use crate::message::Payload;
+    use crate::{MessageIds, Topic};
 
     fn text(frame: &Frame) -> serde_json::Value {
         let Frame::Text(text) = frame else { panic!("all answers are text") };
@@ -119,6 +124,17 @@ mod tests {
         let Frame::Text(frame) = super::message(&message) else { panic!("text") };
         assert!(frame.ends_with(r#","payload":[1.50]}"#), "{frame}");
         assert_eq!(text(&Frame::Text(frame))["from"], r#"a"b\"#);
+    }
+
+    #[test]
+    fn a_message_is_as_long_as_its_buffer() {
+        let record = MessageId::of_record(Topic::parse("messages").expect("a name"), 3, 71);
+        let payload = Payload::parse("[1]".into()).expect("JSON");
+        let to = UserId::parse("bob").expect("a name");
+        for (id, from) in [(MessageIds::new().next(), UserId::parse("alice")), (record, None)] {
+            let message = Message { id, from, to: to.clone(), payload: payload.clone() };
+            assert_eq!(super::message(&message).len(), length(&message));
+        }
     }
 
     #[test]
