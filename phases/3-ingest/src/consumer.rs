@@ -272,6 +272,9 @@ impl<'a> Reader<'a> {
         let known = stands.elements().into_iter().filter_map(|own| Some((own.partition(), own.offset().to_raw()?)));
         // Below 0: nothing was read of it yet, and resuming is enough.
         let known: Vec<_> = known.filter(|(_, offset)| *offset >= 0).collect();
+        if known.is_empty() {
+            return Ok(());
+        }
         let known = client::positions(self.intake.node.config.kafka.topic.as_str(), &known)?;
         self.consumer.seek_partitions(known, Duration::ZERO).map(drop)
     }
