@@ -16,7 +16,7 @@ use crate::harness::{Client, Failure, Node, PATIENCE, Peer, RawClient, Seen, Wor
 const NEVER: [&str; 2] = ["--commit-interval", "1h"];
 /// A node that is in the group already has so long, less a second, to hear that another joins: the mock cluster waits for just that time
 /// in each rebalance.
-const SESSIONS: [Duration; 3] = [Duration::from_millis(1900), Duration::from_millis(1900), Duration::from_millis(3900)];
+const SESSIONS: [Duration; 3] = [Duration::from_millis(1900), Duration::from_millis(1900), Duration::from_millis(2900)];
 const PARTITIONS: usize = 4;
 /// Before the second node joins.
 const FIRST: usize = 40;
