@@ -19,6 +19,8 @@ const LOOKS: Duration = Duration::from_millis(30);
 pub const PHI: &str = "20";
 /// No silence is long enough.
 pub const NEVER: &str = "1000000";
+/// No beat comes while the check goes: nothing is made up for.
+pub const NO_BEATS: [&str; 2] = ["--deliver-timeout", "60s"];
 
 /// Nodes, and what is between them.
 pub struct Scene<'w> {

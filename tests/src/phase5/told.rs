@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::forward::bob_on_n2;
-use super::scene::{SOON, Scene, hears, knows, link_is, place};
+use super::scene::{NO_BEATS, SOON, Scene, hears, knows, link_is, place};
 use crate::Observed;
 use crate::harness::{Failure, Node, Talk, World, ensure, eventually};
 
@@ -16,7 +16,7 @@ const BIG_AT_MOST: usize = 200;
 
 pub async fn gone(world: &World) -> Result<(), Failure> {
     let scene = Scene::new(world);
-    let (nodes, mut bob) = bob_on_n2(&scene, &[]).await?;
+    let (nodes, mut bob) = bob_on_n2(&scene, &NO_BEATS).await?;
     scene.links.hold("n2", "n1", "left");
     bob.close(1000).await?;
     knows(&nodes[1], "bob", &[]).await?;

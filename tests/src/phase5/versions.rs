@@ -1,13 +1,11 @@
 //! Step 5.5: the newest word counts, and each node's words are compared with its own.
 
-use super::scene::{Scene, is_at, knows, knows_now, link_is, place};
+use super::scene::{NO_BEATS, Scene, is_at, knows, knows_now, link_is, place};
 use crate::Observed;
 use crate::harness::{Failure, World};
 
 /// Beats are a fraction of it: what got lost is noticed sooner.
 const BEATS: [&str; 2] = ["--deliver-timeout", "1s"];
-/// No beat comes while the check goes: nothing is made up for.
-const NO_BEATS: [&str; 2] = ["--deliver-timeout", "60s"];
 /// Makes one node's numbers much higher than another's.
 const CHANGES: usize = 20;
 
