@@ -48,6 +48,10 @@ return number:
 chat name *options:
     @cargo tutor chat {{ name }} {{ options }}
 
+# Play with a cluster, from phase 4 on: just play 5; then kill n2, start n2, cut n1 n2, heal n1 n2
+play number *options:
+    @cargo tutor play {{ number }} {{ options }}
+
 # Run a Kafka broker: just kafka; then, elsewhere, just kafka send alice '{"hi":1}', tail, topics, down, up
 [positional-arguments]
 kafka *options:

@@ -19,6 +19,7 @@ pub mod phase1;
 pub mod phase2;
 pub mod phase3;
 pub mod phase4;
+pub mod phase5;
 pub mod report;
 pub mod run;
 
@@ -30,4 +31,4 @@ pub use report::{CheckReport, Event, Failed, NodeReport, Outcome, Panic, Todo};
 pub use run::{Options, Subject, run};
 
 /// The phases that have checks, in order.
-pub const PHASES: &[&Phase] = &[&phase1::PHASE, &phase2::PHASE, &phase3::PHASE, &phase4::PHASE];
+pub const PHASES: &[&Phase] = &[&phase1::PHASE, &phase2::PHASE, &phase3::PHASE, &phase4::PHASE, &phase5::PHASE];

@@ -206,6 +206,28 @@ observations! {
     StrangerUnseen = "stranger-unseen",
     /// Nodes that can reach each other do not find each other.
     NeverHealed = "never-healed",
+    /// Two live nodes have no link.
+    LinkDown = "link-down",
+    /// A link is told as up that there is not.
+    LinkToldUp = "link-told-up",
+    /// A pair of nodes has more than one link, or the wrong one of them has dialled.
+    LinkTwice = "link-twice",
+    /// A user of another node is not known.
+    RowUnknown = "row-unknown",
+    /// A connection of another node is known that has gone.
+    RowKept = "row-kept",
+    /// A connection that had gone, and was known to have, is known again.
+    RowRevived = "row-revived",
+    /// With a row that is gone another one went.
+    RowErased = "row-erased",
+    /// Rows were told in packets larger than allowed.
+    PartTooLarge = "part-too-large",
+    /// A message went to a node that had nothing to do with it.
+    ForwardedToAll = "forwarded-to-all",
+    /// A user who cannot be reached was told as one who is not there.
+    UnreachableToldAsGone = "unreachable-told-as-gone",
+    /// A broadcast did not come to everybody, or not once.
+    BroadcastMissed = "broadcast-missed",
 }
 
 impl fmt::Display for Observed {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 /// The latest phase on the page.
-const PHASE: (u8, &str) = (4, "cluster");
+const PHASE: (u8, &str) = (5, "directory");
 const BINARY_FRAME: &[u8] = b"\x00\x01";
 /// What `"…name"` has stood for in this example so far.
 type Names = BTreeMap<String, Value>;

@@ -46,6 +46,8 @@ pub enum Command {
     Watch(PhaseNumber),
     /// Talk through a node, from phase 2 on, at the terminal.
     Chat(ChatArgs),
+    /// Play with a cluster at the terminal, from phase 4 on: kill, pause, cut, heal, and watch.
+    Play(PlayArgs),
     /// Run a Kafka broker, and write, read, take it away, from phase 3 on.
     Kafka(KafkaArgs),
     /// Measure the reference in release mode, by the benchmark of this name; or `save`: the wait for a verdict.
@@ -166,6 +168,19 @@ pub struct ChatArgs {
     /// The token that proves the name, where the node asks for one.
     #[arg(long)]
     pub token: Option<String>,
+}
+
+/// Arguments of `play`.
+#[derive(Debug, clap::Args)]
+pub struct PlayArgs {
+    /// The phase's number.
+    pub phase: u8,
+    /// How many nodes: n1, n2 and so on.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub nodes: u8,
+    /// Run the reference instead of your code.
+    #[arg(long)]
+    pub reference: bool,
 }
 
 /// Arguments of `kafka`.

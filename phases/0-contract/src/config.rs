@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Command, Parser};
 
-use crate::{Gossip, Kafka, NodeId};
+use crate::{Gossip, Kafka, Links, NodeId};
 
 /// How a node is to run: durations as `250ms`, `30s`, `1h`; sizes in bytes.
 #[derive(Debug, Clone, Parser)]
@@ -87,6 +87,10 @@ pub struct Config {
     #[command(flatten)]
     pub gossip: Gossip,
 
+    /// How to reach them, from phase 5 on
+    #[command(flatten)]
+    pub links: Links,
+
     /// The least level that is logged to standard error: error, warn, info, debug, trace
     #[arg(long, env = "ROUTER_LOG", default_value = "info")]
     pub log: tracing::Level,
@@ -128,7 +132,8 @@ impl Config {
             ));
         }
         self.kafka.check()?;
-        self.gossip.check()
+        self.gossip.check()?;
+        self.links.check(self.max_message)
     }
 }
 

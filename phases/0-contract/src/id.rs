@@ -1,9 +1,11 @@
 //! Who is who.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -55,6 +57,10 @@ impl UserId {
     }
 }
 
+/// The two spellings, as the first byte tells them apart between nodes.
+const NUMBER: u8 = 0;
+const RECORD: u8 = 1;
+
 impl MessageId {
     /// The id that a sender's own key stands for: the same for the same sender, recipient and key, on whichever node. `kind`
     /// keeps apart who sends: a user, or a caller over HTTP.
@@ -67,6 +73,37 @@ impl MessageId {
         }
         let digest: [u8; 32] = hash.finalize().into();
         Self(Spelling::Number(digest[..16].iter().fold(0, |id, byte| id << 8 | u128::from(*byte))))
+    }
+
+    /// Appends it as nodes tell it to each other.
+    pub(crate) fn encode(&self, into: &mut BytesMut) {
+        match self.0 {
+            Spelling::Number(number) => {
+                into.put_u8(NUMBER);
+                into.put_u128(number);
+            }
+            Spelling::Record { topic, partition, offset } => {
+                into.put_u8(RECORD);
+                into.put_u8(topic.as_str().len() as u8);
+                into.put_slice(topic.as_str().as_bytes());
+                into.put_i32(partition);
+                into.put_i64(offset);
+            }
+        }
+    }
+
+    /// Takes off what [`encode`](Self::encode) has appended; `None` if that is something else.
+    pub(crate) fn decode(from: &mut Bytes) -> Option<Self> {
+        match from.try_get_u8().ok()? {
+            NUMBER => Some(Self(Spelling::Number(from.try_get_u128().ok()?))),
+            RECORD => {
+                let length = usize::from(from.try_get_u8().ok()?);
+                let name = (length <= from.len()).then(|| from.split_to(length))?;
+                let topic = Topic::shared(std::str::from_utf8(&name).ok()?)?;
+                Some(Self::of_record(topic, from.try_get_i32().ok()?, from.try_get_i64().ok()?))
+            }
+            _ => None,
+        }
     }
 
     /// The id of a record, wherever and however often it is read: `topic-partition-offset`.
@@ -114,6 +151,18 @@ impl Topic {
         well_formed.then(|| Self(String::from(name).leak()))
     }
 
+    /// As [`parse`](Self::parse), for names that come again and again: each is kept once. Other nodes of the cluster name few topics.
+    pub(crate) fn shared(name: &str) -> Option<Self> {
+        static KNOWN: RwLock<BTreeSet<&'static str>> = RwLock::new(BTreeSet::new());
+        // A set is whole whoever panicked with the lock in hand.
+        let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(name).copied();
+        known.map(Self).or_else(|| {
+            let topic = Self::parse(name)?;
+            KNOWN.write().unwrap_or_else(PoisonError::into_inner).insert(topic.0);
+            Some(topic)
+        })
+    }
+
     /// Its text.
     pub fn as_str(&self) -> &'static str {
         self.0
@@ -131,6 +180,11 @@ impl ConnId {
     /// The connection of that number.
     pub fn new(number: u64) -> Self {
         Self(number)
+    }
+
+    /// The number.
+    pub fn number(self) -> u64 {
+        self.0
     }
 
     /// Reads what [`Display`](fmt::Display) writes; anything else names no connection.

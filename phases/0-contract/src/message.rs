@@ -42,6 +42,12 @@ impl Payload {
         Some(Self::within(&text, value.get()))
     }
 
+    /// A text that another node has found to be one JSON value.
+    pub(crate) fn validated(source: Utf8Bytes) -> Self {
+        let range = 0..source.len();
+        Self { source, range }
+    }
+
     /// Copies `source`, once, for the value that was read out of it.
     ///
     /// # Panics

@@ -145,6 +145,34 @@ counters! {
         /// Datagrams of strangers, which were turned away.
         rejected: counter,
     }
+    /// Links to other nodes; from phase 5 on.
+    links: Links {
+        /// Links that are up now.
+        up: gauge,
+        /// Links that came up since the start.
+        opened: counter,
+        /// Links that were closed since the peer confirmed nothing.
+        stalled: counter,
+        /// Who wanted a link and did not get one: no node of this cluster, or not in the life that the view tells of.
+        rejected: counter,
+        /// Packets given to links.
+        sent: counter,
+        /// Packets that came by links.
+        received: counter,
+        /// Packets refused: too much was on its way to that node.
+        full: counter,
+    }
+    /// What this node knows of users on others; from phase 5 on.
+    directory: Directory {
+        /// Rows of other nodes.
+        rows: gauge,
+        /// Messages sent on to another node, each once for each node.
+        forwarded: counter,
+        /// Changes of other nodes that were known already.
+        repeats: counter,
+        /// Changes of other nodes that were missed: a snapshot was asked for.
+        missed: counter,
+    }
 }
 
 struct Row {

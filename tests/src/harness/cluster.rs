@@ -44,6 +44,8 @@ pub struct Member {
     pub incarnation: u64,
     /// `live`, `dead` or `left`.
     pub state: String,
+    /// `up` or `down`; a node has none to itself, and none at all before phase 5.
+    pub link: Option<String>,
     /// Where it listens, by name.
     pub addresses: BTreeMap<String, String>,
     /// What it runs.
@@ -120,10 +122,14 @@ impl Member {
     }
 }
 
-/// In one line: `n1 live, n2 dead`.
+/// In one line: `n1 live, n2 live (link up), n3 dead`.
 impl fmt::Display for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows: Vec<_> = self.members.iter().map(|row| format!("{} {}", row.node, row.state)).collect();
+        let row = |row: &Member| {
+            let link = row.link.as_ref().map_or_else(String::new, |link| format!(" (link {link})"));
+            format!("{} {}{link}", row.node, row.state)
+        };
+        let rows: Vec<_> = self.members.iter().map(row).collect();
         f.write_str(if rows.is_empty() { "(no members)" } else { "" })?;
         f.write_str(&rows.join(", "))?;
         f.write_str(if self.duplicate { "; duplicate" } else { "" })?;

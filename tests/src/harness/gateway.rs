@@ -301,7 +301,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// A payload as a story shows it: JSON brings its own quotes.
-fn show_raw(raw: &str) -> String {
+pub fn show_raw(raw: &str) -> String {
     match serde_json::from_str::<String>(raw) {
         Ok(text) => show_text(&text),
         Err(_) if raw.len() <= 24 => raw.to_owned(),

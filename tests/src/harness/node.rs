@@ -72,6 +72,16 @@ impl Node {
         self.ready.address("gossip").ok_or_else(missing)
     }
 
+    /// Where it takes links, itself: not what it advertises.
+    ///
+    /// # Errors
+    ///
+    /// `NeverReady` if its ready line does not say it.
+    pub fn link(&self) -> Result<SocketAddr, Failure> {
+        let missing = || Failure::new(Observed::NeverReady, "ready … link=… on standard output");
+        self.ready.address("link").ok_or_else(missing)
+    }
+
     /// Lines that it has printed so far, on both of its streams.
     pub fn lines(&self) -> u64 {
         let report = self.process.report(&self.name);

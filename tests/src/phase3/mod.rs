@@ -8,7 +8,7 @@ mod lanes;
 mod measures;
 mod read;
 mod rebalance;
-mod scene;
+pub(crate) mod scene;
 
 use std::time::Duration;
 

@@ -13,6 +13,7 @@ pub mod kafka;
 pub mod links;
 pub mod list;
 pub mod phase;
+pub mod play;
 pub mod repeat;
 pub mod reset;
 pub mod save;
@@ -51,6 +52,7 @@ pub fn run(args: Args) -> Result<Ended> {
         Some(Command::Return(args)) => borrow::run(&project, args.phase, borrow::From::Learner, json),
         Some(Command::Watch(args)) => watch::run(&project, args.phase, json),
         Some(Command::Chat(args)) => chat::run(&args),
+        Some(Command::Play(args)) => play::run(&project, &args),
         Some(Command::Kafka(args)) => kafka::run(&project, &args, json),
         Some(Command::Bench(args)) => bench::run(&project, &args.args),
         Some(Command::Soak(args)) => bench::soak(&project, &args),

@@ -69,7 +69,10 @@ impl Region {
         match cut {
             Cut::After(done) => self.befores.iter().find(|body| body.step > done),
             Cut::Listing => self.befores.first(),
-            Cut::Without(step) => self.withouts.iter().chain(&self.befores).find(|body| body.step == step),
+            Cut::Without(step) => {
+                let standing = self.withouts.iter().chain(&self.befores).find(|body| body.step == step);
+                standing.filter(|body| !body.is_as_it_is())
+            }
             Cut::Full => None,
         }
     }
@@ -147,6 +150,15 @@ fn drop(&mut self) {
         assert_eq!(cut(Cut::Full), "fn drop(&mut self) {\n    // Why it is so.\n    compare();\n    count();\n}\n");
         assert_eq!(cut(Cut::Without(4)), "fn drop(&mut self) {\n}\n");
         assert_eq!(cut(Cut::Without(5)), "fn drop(&mut self) {\n    // Why it is so.\n    compare();\n}\n");
+    }
+
+    #[test]
+    fn a_region_may_stay_as_it_is_without_a_step() {
+        let text =
+            "// ANCHOR: step-2-2-a\n// BEFORE 2.1: b\n// WITHOUT 2.1: as it is\na();\n// ANCHOR_END: step-2-2-a\n";
+        let pieces = parse(text, "x.rs", 2).expect("the marks are well formed");
+        assert_eq!(render(&pieces, Cut::Without(1)), "a();\n");
+        assert_eq!(render(&pieces, Cut::After(0)), "// Step 2.1: b\n");
     }
 
     #[test]

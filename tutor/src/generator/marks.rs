@@ -9,6 +9,7 @@
 //! //| other body
 //! // WITHOUT 2.4:                        the no-op that proves that step 2.4 matters
 //! //| no-op
+//! // WITHOUT 2.4: as it is               or: other regions say what is missing, and here the reference's code stays
 //! <the reference's code>
 //! // ANCHOR_END: step-2-4-release
 //! ```
@@ -53,10 +54,17 @@ pub struct Region {
 pub struct Body {
     /// The step (counted from 1) that it belongs to.
     pub step: u8,
-    /// The hint's lines; none for `WITHOUT`.
+    /// The hint's lines; none for `WITHOUT`, which at most says that all stays as it is.
     pub hint: Vec<String>,
     /// The code's lines, indented relative to the region.
     pub lines: Vec<String>,
+}
+
+impl Body {
+    /// Whether it says that the reference's code stands.
+    pub fn is_as_it_is(&self) -> bool {
+        self.lines.is_empty() && self.hint == ["as it is"]
+    }
 }
 
 /// Parses one source file of phase `phase`; `file` is named in errors.

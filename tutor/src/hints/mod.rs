@@ -17,6 +17,7 @@ const SHEETS: &[(&str, &str)] = &[
     ("2-registry", include_str!("../../../tests/hints/2-registry.md")),
     ("3-ingest", include_str!("../../../tests/hints/3-ingest.md")),
     ("4-cluster", include_str!("../../../tests/hints/4-cluster.md")),
+    ("5-directory", include_str!("../../../tests/hints/5-directory.md")),
 ];
 
 /// Hints by observation alone, for every phase.

@@ -17,6 +17,7 @@ const QUESTIONS: &[(&str, &str)] = &[
     ("2-registry", include_str!("../../../tests/questions/2-registry.md")),
     ("3-ingest", include_str!("../../../tests/questions/3-ingest.md")),
     ("4-cluster", include_str!("../../../tests/questions/4-cluster.md")),
+    ("5-directory", include_str!("../../../tests/questions/5-directory.md")),
 ];
 
 /// The phase's question.

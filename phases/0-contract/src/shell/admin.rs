@@ -26,7 +26,10 @@ use super::sockets::Sockets;
 use super::stop::Stop;
 use super::users;
 use crate::gateway::Code;
-use crate::{Board, Completion, ConnId, Frame, MessageIds, Node, Outcome, PushError, Seams, SocketHandle, Stats};
+use crate::{
+    Board, Completion, ConnId, Directory, Forward, Frame, MessageIds, Node, Outcome, PushError, Seams, SocketHandle,
+    Stats,
+};
 
 /// A caller gets so long to send a body; a crowd that dribbles them cannot hold descriptors for ever.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,6 +46,10 @@ pub struct Admin {
     pub paused: Option<watch::Sender<bool>>,
     /// Where there is one.
     pub cluster: Option<Board>,
+    /// The way to other nodes, where there is one.
+    pub forward: Option<Arc<dyn Forward>>,
+    /// Where users of other nodes are known, too.
+    pub directory: Option<Arc<dyn Directory>>,
 }
 
 /// Its routes. With a token, all but `/health` ask for it.
@@ -51,9 +58,11 @@ pub fn routes(admin: Arc<Admin>) -> Router {
     let users = if admin.seams.is_some() { users::routes() } else { Router::new() };
     let ingest = if admin.paused.is_some() { ingest_routes() } else { Router::new() };
     let cluster = if admin.cluster.is_some() { cluster::routes() } else { Router::new() };
+    let directory = if admin.directory.is_some() { users::broadcast_route() } else { Router::new() };
     users
         .merge(ingest)
         .merge(cluster)
+        .merge(directory)
         .route("/sockets", get(list))
         .route("/sockets/{conn}", post(push))
         .route("/stats", get(stats))

@@ -26,7 +26,7 @@ async fn show(State(admin): State<Arc<Admin>>) -> Result<Json<Value>, ApiError> 
     Ok(Json(json!({
         "node": config.node,
         "incarnation": report.incarnation,
-        "members": report.members.iter().map(row).collect::<Vec<_>>(),
+        "members": report.members.iter().map(|member| row(member, link(&admin, member))).collect::<Vec<_>>(),
         "expected": config.gossip.expect,
         "missing": missing(&view, &config.gossip.expect),
         "unexpected": if config.gossip.expect.is_empty() { Vec::new() } else { unexpected },
@@ -35,12 +35,18 @@ async fn show(State(admin): State<Arc<Admin>>) -> Result<Json<Value>, ApiError> 
     })))
 }
 
-fn row(member: &Member) -> Value {
+/// How the way to a member is; a node has none to itself.
+fn link(admin: &Admin, member: &Member) -> Option<&'static str> {
+    let forward = admin.forward.as_ref().filter(|_| member.node != admin.node.config.node)?;
+    Some(if forward.is_up(&member.node) { "up" } else { "down" })
+}
+
+fn row(member: &Member, link: Option<&str>) -> Value {
     json!({
         "node": member.node,
         "incarnation": member.incarnation,
         "state": member.state,
-        "link": null,
+        "link": link,
         "addresses": member.addresses,
         "version": member.version,
         "last_heard_ms": member.last_heard.map(|heard| heard.elapsed().as_millis() as u64),

@@ -16,4 +16,4 @@ mod stop;
 mod upgrade;
 mod users;
 
-pub use start::{Parts, Speaks, run, run_in_cluster, run_with_ingest};
+pub use start::{Linked, Parts, Speaks, run, run_in_cluster, run_linked, run_with_ingest};

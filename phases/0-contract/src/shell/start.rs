@@ -1,5 +1,6 @@
 //! A phase's `main`: from arguments to the ready line, and from the first signal to the exit status.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,8 +24,8 @@ use crate::authenticate::{Anybody, Authenticate, Jwt};
 use crate::config::hide;
 use crate::gateway::{Gateway, Overdue, Seams};
 use crate::{
-    Board, CloseCode, Cluster, Config, Gossip, Health, Ingest, Intake, Joined, Joining, Kafka, MessageIds, Node,
-    Protocol, Serve, Stats,
+    Board, CloseCode, Cluster, Config, Directory, Forward, Gossip, Health, Ingest, Intake, Joined, Joining, Kafka,
+    Links, MessageIds, Node, Opened, Opening, Protocol, Serve, Stats,
 };
 
 /// The status for anything that is wrong before the node serves: flags, environment, addresses.
@@ -46,19 +47,50 @@ pub enum Speaks {
     Gateway(Seams),
 }
 
+/// What a phase puts into the shell whose users may be on other nodes, too.
+pub struct Linked {
+    /// As ever. What the seams do reaches beyond this node.
+    pub parts: Parts,
+    /// Knows who is where, and receives what other nodes say.
+    pub directory: Arc<dyn Directory>,
+}
+
 /// Runs a node until a signal stops it; `parts` is called once, with the flags. A phase's `main` is this and no more.
 pub fn run(parts: impl FnOnce(&Config) -> Parts) -> ExitCode {
-    start(parts, Beside::default())
+    start(alone(parts), Beside::default())
 }
 
 /// As [`run`], with `ingest` beside the sockets where `--kafka` says from where.
 pub fn run_with_ingest(ingest: impl Ingest, parts: impl FnOnce(&Config) -> Parts) -> ExitCode {
-    start(parts, Beside { ingest: Some(Arc::new(ingest)), cluster: None })
+    start(alone(parts), Beside { ingest: Some(Arc::new(ingest)), ..Beside::default() })
 }
 
 /// As [`run_with_ingest`], with other nodes around it.
 pub fn run_in_cluster(cluster: impl Cluster, ingest: impl Ingest, parts: impl FnOnce(&Config) -> Parts) -> ExitCode {
-    start(parts, Beside { ingest: Some(Arc::new(ingest)), cluster: Some(Arc::new(cluster)) })
+    start(alone(parts), Beside { ingest: Some(Arc::new(ingest)), cluster: Some(Arc::new(cluster)), forward: None })
+}
+
+/// As [`run_in_cluster`], with a way to the other nodes; `linked` is given the counters, too.
+pub fn run_linked(
+    cluster: impl Cluster,
+    ingest: impl Ingest,
+    forward: impl Forward,
+    linked: impl FnOnce(&Config, &Arc<Stats>) -> Linked,
+) -> ExitCode {
+    let beside =
+        Beside { ingest: Some(Arc::new(ingest)), cluster: Some(Arc::new(cluster)), forward: Some(Arc::new(forward)) };
+    let parts = |config: &Config, stats: &Arc<Stats>| {
+        let Linked { parts, directory } = linked(config, stats);
+        (parts, Some(directory))
+    };
+    start(parts, beside)
+}
+
+/// What a phase builds of the flags and the counters.
+type Built = (Parts, Option<Arc<dyn Directory>>);
+
+fn alone(parts: impl FnOnce(&Config) -> Parts) -> impl FnOnce(&Config, &Arc<Stats>) -> Built {
+    |config, _stats| (parts(config), None)
 }
 
 /// What runs beside the sockets.
@@ -66,9 +98,10 @@ pub fn run_in_cluster(cluster: impl Cluster, ingest: impl Ingest, parts: impl Fn
 struct Beside {
     ingest: Option<Arc<dyn Ingest>>,
     cluster: Option<Arc<dyn Cluster>>,
+    forward: Option<Arc<dyn Forward>>,
 }
 
-fn start(parts: impl FnOnce(&Config) -> Parts, beside: Beside) -> ExitCode {
+fn start(build: impl FnOnce(&Config, &Arc<Stats>) -> Built, beside: Beside) -> ExitCode {
     panics::install();
     let config = parse(&beside);
     if let Err(sentence) = config.check().and_then(|()| beside.suits(&config)) {
@@ -80,11 +113,12 @@ fn start(parts: impl FnOnce(&Config) -> Parts, beside: Beside) -> ExitCode {
         stop::tie_to_stdin();
     }
     raise_file_limit();
-    let parts = parts(&config);
+    let stats = Arc::<Stats>::default();
+    let built = build(&config, &stats);
     let started = tokio::runtime::Runtime::new()
         .map_err(|error| format!("cannot start the runtime: {error}"))
         .and_then(|runtime| {
-            let ended = runtime.block_on(serve_until_stopped(config, parts, beside));
+            let ended = runtime.block_on(serve_until_stopped(config, stats, built, beside));
             // A task that never yields would hold up an orderly shutdown of the runtime for ever.
             runtime.shutdown_background();
             ended
@@ -105,6 +139,9 @@ fn parse(beside: &Beside) -> Config {
     }
     if beside.cluster.is_none() {
         command = hide::<Gossip>(command);
+    }
+    if beside.forward.is_none() {
+        command = hide::<Links>(command);
     }
     Config::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
@@ -127,17 +164,25 @@ impl Beside {
     }
 }
 
-async fn serve_until_stopped(config: Config, parts: Parts, beside: Beside) -> Result<(), String> {
+async fn serve_until_stopped(config: Config, stats: Arc<Stats>, built: Built, beside: Beside) -> Result<(), String> {
     let (listener, admin_listener) = (bind(config.listen).await?, bind(config.admin).await?);
     let signals = Signals::catch().map_err(|error| format!("cannot listen for signals: {error}"))?;
-    let mut shell = Shell::new(config, parts);
-    let addresses = [("ws", &listener), ("admin", &admin_listener)].map(|(name, of)| (name.to_owned(), bound(of)));
-    let mut ready = format!("ready ws={} admin={}", addresses[0].1, addresses[1].1);
+    let mut shell = Shell::new(config, stats, built);
+    let (ws, admin) = (bound(&listener), bound(&admin_listener));
+    let mut addresses = BTreeMap::from([("ws".to_owned(), ws), ("admin".to_owned(), admin)]);
+    let link = match beside.forward {
+        Some(forward) => shell.open(forward).await?,
+        None => None,
+    };
+    // Before the others are told: they dial as soon as they know.
+    addresses.extend(link.map(|bound| ("link".to_owned(), shell.node.config.links.advertise.unwrap_or(bound))));
+    let mut ready = format!("ready ws={ws} admin={admin}");
     if let Some(cluster) = beside.cluster {
         let Joined { gossip, run } = shell.join(&*cluster, addresses).await?;
         ready += &format!(" gossip={gossip}");
         shell.cluster = Some(tokio::spawn(run));
     }
+    ready += &link.map_or_else(String::new, |link| format!(" link={link}"));
     println!("{ready}");
     let paused = beside.ingest.and_then(|ingest| shell.start_ingest(&*ingest));
     shell.serve(listener, admin_listener, paused);
@@ -176,11 +221,15 @@ struct Shell {
     stop_ingest: CancellationToken,
     board: Board,
     cluster: Option<JoinHandle<()>>,
+    forward: Option<Arc<dyn Forward>>,
+    directory: Option<Arc<dyn Directory>>,
+    links: Option<JoinHandle<()>>,
+    stop_links: CancellationToken,
 }
 
 impl Shell {
-    fn new(config: Config, parts: Parts) -> Self {
-        let (sockets, stats, ids) = (Sockets::default(), Arc::<Stats>::default(), Arc::new(MessageIds::new()));
+    fn new(config: Config, stats: Arc<Stats>, (parts, directory): Built) -> Self {
+        let (sockets, ids) = (Sockets::default(), Arc::new(MessageIds::new()));
         let (inner, seams): (Arc<dyn Protocol>, _) = match parts.speaks {
             Speaks::Own(protocol) => (protocol, None),
             Speaks::Gateway(seams) => (gateway(&config, &stats, &ids, seams.clone()), Some(seams)),
@@ -200,12 +249,33 @@ impl Shell {
             stop_ingest: CancellationToken::new(),
             board: Board::default(),
             cluster: None,
+            forward: None,
+            directory,
+            links: None,
+            stop_links: CancellationToken::new(),
         }
     }
 
-    async fn join(&self, cluster: &dyn Cluster, addresses: [(String, SocketAddr); 2]) -> Result<Joined, String> {
+    /// Where there is a directory to receive what comes; gives where others reach this node.
+    async fn open(&mut self, forward: Arc<dyn Forward>) -> Result<Option<SocketAddr>, String> {
+        let Some(directory) = self.directory.clone() else { return Ok(None) };
+        let opening = Opening {
+            node: self.node.clone(),
+            view: self.board.view(),
+            receive: directory.clone(),
+            stop: self.stop_links.clone(),
+        };
+        let listen = self.node.config.links.listen;
+        let Opened { address, run } = forward.open(opening).await.map_err(|error| cannot_bind(listen, &error))?;
+        let heeding = directory.run(self.board.view(), self.stop_links.clone());
+        self.links = Some(tokio::spawn(async { _ = tokio::join!(run, heeding) }));
+        self.forward = Some(forward);
+        Ok(Some(address))
+    }
+
+    async fn join(&self, cluster: &dyn Cluster, addresses: BTreeMap<String, SocketAddr>) -> Result<Joined, String> {
         let (node, stop) = (self.node.clone(), self.stop.token());
-        let joining = Joining { node, addresses: addresses.into(), board: self.board.clone(), stop };
+        let joining = Joining { node, addresses, board: self.board.clone(), stop };
         let listen = self.node.config.gossip.listen;
         let joined = cluster.join(joining).await.map_err(|error| cannot_bind(listen, &error))?;
         tokio::spawn(cluster::watch_over(self.node.clone(), self.board.view()));
@@ -238,6 +308,8 @@ impl Shell {
             ids: self.ids.clone(),
             paused,
             cluster: self.cluster.is_some().then(|| self.board.clone()),
+            forward: self.forward.clone(),
+            directory: self.directory.clone(),
         };
         for (listener, routes) in
             [(listener, public::routes(Arc::new(upgrades))), (admin_listener, admin::routes(Arc::new(admin)))]
@@ -267,6 +339,13 @@ impl Shell {
         let all_gone = async { tokio::join!(self.connections.wait(), self.requests.wait()) };
         if timeout_at(deadline, all_gone).await.is_err() {
             tracing::warn!(connections = self.connections.len(), "cut off at the drain deadline");
+        }
+        // Not before: senders elsewhere want to hear what became of what was queued here.
+        self.stop_links.cancel();
+        if let Some(links) = self.links
+            && timeout_at(deadline, links).await.is_err()
+        {
+            tracing::warn!("links were cut off at the drain deadline");
         }
         if let Some(cluster) = self.cluster
             && timeout_at(deadline, cluster).await.is_err()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use super::admin::{Admin, Named, answer, awaited, body, name, within};
 use super::error::ApiError;
 use crate::gateway::{Code, decode};
 use crate::message::{Message, Payload};
-use crate::{MessageId, Seams, UserId};
+use crate::{MessageId, Place, Seams, UserId};
 
 /// `GET /users/{id}` and `POST /users/{id}/messages`.
 pub fn routes() -> Router<Arc<Admin>> {
@@ -25,12 +25,15 @@ pub fn routes() -> Router<Arc<Admin>> {
 async fn connections(State(admin): State<Arc<Admin>>, id: Named) -> Result<Json<Value>, ApiError> {
     let (user, seams) = (user(id)?, seams(&admin)?);
     let node = &admin.node.config.node;
-    let rows = seams.presence.connections(&user).into_iter().map(|conn| json!({"node": node, "conn": conn}));
-    let rows: Vec<_> = rows.collect();
-    if rows.is_empty() {
+    let own = |conn| Place { node: node.clone(), conn };
+    let places: Vec<_> = match &admin.directory {
+        Some(directory) => directory.places(&user),
+        None => seams.presence.connections(&user).into_iter().map(own).collect(),
+    };
+    if places.is_empty() {
         return Err(ApiError::of(Code::NotConnected, "nobody is connected by that name"));
     }
-    Ok(Json(json!({"user": user, "connections": rows})))
+    Ok(Json(json!({"user": user, "connections": places})))
 }
 
 async fn send(State(admin): State<Arc<Admin>>, id: Named, request: Request) -> Result<Response, ApiError> {
@@ -41,6 +44,19 @@ async fn send(State(admin): State<Arc<Admin>>, id: Named, request: Request) -> R
     seams.deliver.submit(&Message { id, from: None, to, payload }, completion);
     let outcome = within(admin.node.config.deliver_timeout, outcome).await;
     answer(outcome, &admin.node, json!({"id": id.to_string(), "outcome": "written"})).map(IntoResponse::into_response)
+}
+
+/// `POST /broadcast`.
+pub fn broadcast_route() -> Router<Arc<Admin>> {
+    Router::new().route("/broadcast", post(broadcast))
+}
+
+async fn broadcast(State(admin): State<Arc<Admin>>, request: Request) -> Result<Response, ApiError> {
+    // This route stands only where there is a directory, see `admin::routes`.
+    let directory = admin.directory.clone().ok_or_else(|| ApiError::not_found("no such route"))?;
+    let payload = payload(request, admin.node.config.max_message).await?;
+    let nodes = directory.broadcast(admin.ids.next(), payload).await;
+    Ok((StatusCode::ACCEPTED, Json(json!({"nodes": nodes}))).into_response())
 }
 
 fn user(id: Named) -> Result<UserId, ApiError> {

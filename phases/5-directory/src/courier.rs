@@ -1,0 +1,2 @@
+//! Brings the rows of this node to one peer.
+// Step 5.1: not needed yet; in 5.2: a task for each link, which waits for that link only

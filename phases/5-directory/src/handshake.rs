@@ -1,0 +1,2 @@
+//! How two nodes prove to each other that they know the cookie.
+// Step 5.1: both challenge, both answer, both look at the answer: `contract::link` has the challenge and its answer

@@ -1,0 +1,2 @@
+//! A peer: the way to it, and what it was asked and has not answered.
+// Step 5.1: not needed yet; in 5.6: a number for each message, and under it the sender who waits

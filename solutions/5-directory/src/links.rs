@@ -1,0 +1,52 @@
+//! The way to other nodes: a WebSocket link of this node's own to each.
+
+use std::net::SocketAddr;
+
+use contract::{Forward, NodeId, Opened, Opening};
+use futures_util::future::{BoxFuture, FutureExt};
+use tokio::net::TcpListener;
+
+/// One link to each other live node. A clone shares them.
+#[derive(Clone, Default)]
+pub struct DirectLinks {
+    // ANCHOR: step-5-1-up
+    // BEFORE 5.1: which links are up now?
+    up: std::sync::Arc<crate::up::Up>,
+    // ANCHOR_END: step-5-1-up
+}
+
+impl Forward for DirectLinks {
+    fn open(&self, opening: Opening) -> BoxFuture<'static, std::io::Result<Opened>> {
+        let links = self.clone();
+        async move {
+            let listener = TcpListener::bind(opening.node.config.links.listen).await?;
+            let address: SocketAddr = listener.local_addr()?;
+            Ok(Opened { address, run: links.run(listener, opening).boxed() })
+        }
+        .boxed()
+    }
+
+    fn is_up(&self, node: &NodeId) -> bool {
+        // ANCHOR: step-5-1-is-up
+        // BEFORE 5.1: is there a link to that node now?
+        //| let _ = node;
+        //| false
+        self.up.contains(node)
+        // ANCHOR_END: step-5-1-is-up
+    }
+}
+
+impl DirectLinks {
+    // ANCHOR: run
+    /// Keeps the links, until the node stops.
+    async fn run(self, listener: TcpListener, opening: Opening) {
+        // ANCHOR: step-5-1-run
+        // BEFORE 5.1: of each pair the node with the smaller name dials, and goes on trying; the other one accepts
+        //| let _bound = listener;
+        //| opening.stop.cancelled().await;
+        let links = std::sync::Arc::new(crate::link::Links { opening, up: self.up });
+        tokio::join!(crate::accept::run(listener, links.clone()), crate::dial::run(links));
+        // ANCHOR_END: step-5-1-run
+    }
+    // ANCHOR_END: run
+}

@@ -1,0 +1,468 @@
+//! The links between nodes: a proxy before each, which reads what two nodes say to each other, tells it in the story, and can cut it off,
+//! keep it back, lose it and say it again, by the kind of packet.
+//!
+//! A proxy is bound before its node, which advertises it, and learns from the ready line where to lead. It ends the WebSocket of who dials,
+//! knows him by `X-Node-Id`, and dials the node with the same headers. Each way is judged where it comes in; batches keep their numbers,
+//! so that receipts hold whatever is taken out of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use contract::link::{Batch, NODE_HEADER, PATH, Packet, Packets};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::HeaderMap;
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async, client_async};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::harness::failure::Failure;
+use crate::harness::gateway::show_raw;
+use crate::harness::node::Node;
+use crate::harness::story::Story;
+use crate::harness::world::World;
+
+/// Packets of one way that a story tells, one by one; then it tells no more of them.
+const TOLD: usize = 40;
+/// So many of one kind in a row are told as their number.
+const MANY: usize = 3;
+/// Packets about rows that are remembered of each way, to be said again.
+const REMEMBERED: usize = 1000;
+
+type Stream = WebSocketStream<TcpStream>;
+
+/// All links of one check. Dropping it ends every proxy.
+#[derive(Debug)]
+pub struct Links<'w> {
+    world: &'w World,
+    wires: Wires,
+    places: Mutex<BTreeMap<String, Place>>,
+}
+
+/// Before one node.
+#[derive(Debug)]
+struct Place {
+    address: SocketAddr,
+    target: watch::Sender<Option<SocketAddr>>,
+    _accepting: AbortOnDropHandle<()>,
+}
+
+/// What all proxies share.
+#[derive(Debug, Clone)]
+struct Wires {
+    story: Story,
+    rules: Arc<Mutex<Rules>>,
+}
+
+#[derive(Debug, Default)]
+struct Rules {
+    /// By both names, in order.
+    cuts: BTreeSet<(String, String)>,
+    /// From whom, to whom.
+    ways: BTreeMap<(String, String), Way>,
+    open: Vec<Open>,
+    /// Who dialled whom, and was let through, so far.
+    dialled: Vec<(String, String)>,
+}
+
+/// A link that is open now.
+#[derive(Debug)]
+struct Open {
+    pair: (String, String),
+    end: CancellationToken,
+}
+
+/// From one node to another.
+#[derive(Debug, Default)]
+struct Way {
+    held: BTreeSet<&'static str>,
+    kept: Vec<Packet>,
+    losing: BTreeMap<&'static str, usize>,
+    passed: Vec<Packet>,
+    counts: BTreeMap<&'static str, usize>,
+    largest_part: usize,
+    told: usize,
+    inject: Option<mpsc::Sender<Vec<Packet>>>,
+}
+
+impl<'w> Links<'w> {
+    /// Links that do what they should.
+    pub fn new(world: &'w World) -> Self {
+        let wires = Wires { story: world.story().clone(), rules: Arc::default() };
+        Self { world, wires, places: Mutex::default() }
+    }
+
+    /// Where the node of this name takes links, or will take them, as far as others know.
+    ///
+    /// # Errors
+    ///
+    /// A skip, if this machine has no port left.
+    pub async fn place(&self, name: &str) -> Result<SocketAddr, Failure> {
+        if let Some(place) = self.places().get(name) {
+            return Ok(place.address);
+        }
+        let no_port = |error| Failure::skip(format!("no port for a proxy: {error}"));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_port)?;
+        let address = listener.local_addr().map_err(no_port)?;
+        let (target, target_rx) = watch::channel(None);
+        let accepting = accept(listener, name.to_owned(), target_rx, self.wires.clone());
+        let accepting = AbortOnDropHandle::new(tokio::spawn(accepting));
+        self.places().insert(name.to_owned(), Place { address, target, _accepting: accepting });
+        Ok(address)
+    }
+
+    /// From now on links to the node of this name lead to `node`.
+    ///
+    /// # Errors
+    ///
+    /// `NeverReady` if its ready line has no `link=`.
+    pub fn lead_to(&self, name: &str, node: &Node) -> Result<(), Failure> {
+        let link = node.link()?;
+        if let Some(place) = self.places().get(name) {
+            place.target.send_replace(Some(link));
+        }
+        Ok(())
+    }
+
+    /// Ends the link of these two, and lets no other through.
+    pub fn cut(&self, a: &str, b: &str) {
+        self.world.story().record(a, b, "link cut");
+        let mut rules = self.wires.rules();
+        rules.cuts.insert(pair(a, b));
+        rules.open.iter().filter(|open| open.pair == pair(a, b)).for_each(|open| open.end.cancel());
+    }
+
+    /// They may have a link again.
+    pub fn heal(&self, a: &str, b: &str) {
+        self.world.story().record(a, b, "link healed");
+        self.wires.rules().cuts.remove(&pair(a, b));
+    }
+
+    /// Keeps back what is of this kind, until it is released.
+    pub fn hold(&self, from: &str, to: &str, kind: &'static str) {
+        self.world.story().record(from, to, format!("(link: {kind} is kept back from now on)"));
+        self.wires.rules().way(from, to).held.insert(kind);
+    }
+
+    /// Says what was kept back, in its order, and keeps nothing back any more.
+    pub async fn release(&self, from: &str, to: &str) {
+        self.world.story().record(from, to, "(link: what was kept back is let go)");
+        let kept = {
+            let mut rules = self.wires.rules();
+            let way = rules.way(from, to);
+            way.held.clear();
+            std::mem::take(&mut way.kept)
+        };
+        self.inject(from, to, kept).await;
+    }
+
+    /// Loses the next `count` packets of this kind.
+    pub fn lose(&self, from: &str, to: &str, kind: &'static str, count: usize) {
+        self.world.story().record(from, to, format!("(link: the next {count} of {kind} will be lost)"));
+        self.wires.rules().way(from, to).losing.insert(kind, count);
+    }
+
+    /// Says everything of this kind again that has passed, as it was.
+    pub async fn say_again(&self, from: &str, to: &str, kind: &str) {
+        let again: Vec<_> = {
+            let mut rules = self.wires.rules();
+            rules.way(from, to).passed.iter().filter(|packet| packet.name() == kind).cloned().collect()
+        };
+        self.world.story().record(from, to, format!("(link: {} of {kind} come again)", again.len()));
+        self.inject(from, to, again).await;
+    }
+
+    /// How many packets of this kind have passed.
+    pub fn passed(&self, from: &str, to: &str, kind: &str) -> usize {
+        self.wires.rules().way(from, to).counts.get(kind).copied().unwrap_or(0)
+    }
+
+    /// How many rows the largest part of a snapshot had that has passed.
+    pub fn largest_part(&self, from: &str, to: &str) -> usize {
+        self.wires.rules().way(from, to).largest_part
+    }
+
+    /// How many links these two have now.
+    pub fn open(&self, a: &str, b: &str) -> usize {
+        self.wires.rules().open.iter().filter(|open| open.pair == pair(a, b)).count()
+    }
+
+    /// Who has dialled whom so far, and was let through.
+    pub fn dialled(&self) -> Vec<(String, String)> {
+        self.wires.rules().dialled.clone()
+    }
+
+    async fn inject(&self, from: &str, to: &str, packets: Vec<Packet>) {
+        let inject = self.wires.rules().way(from, to).inject.clone();
+        if let Some(inject) = inject {
+            // An error means that the link has ended; then there is nobody to say it to.
+            let _ = inject.send(packets).await;
+        }
+    }
+
+    fn places(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rules {
+    fn way(&mut self, from: &str, to: &str) -> &mut Way {
+        self.ways.entry((from.to_owned(), to.to_owned())).or_default()
+    }
+
+    /// A new link, if it may be; what ends it.
+    fn begin(&mut self, dialler: &str, acceptor: &str) -> Option<CancellationToken> {
+        if self.cuts.contains(&pair(dialler, acceptor)) {
+            return None;
+        }
+        self.dialled.push((dialler.to_owned(), acceptor.to_owned()));
+        let end = CancellationToken::new();
+        self.open.push(Open { pair: pair(dialler, acceptor), end: end.clone() });
+        Some(end)
+    }
+
+    fn ended(&mut self, end: &CancellationToken) {
+        // A token that is cancelled by whoever ends it tells its entry from the others.
+        end.cancel();
+        self.open.retain(|open| !open.end.is_cancelled());
+    }
+}
+
+impl Way {
+    /// Whether a packet passes now.
+    fn judge(&mut self, packet: &Packet) -> bool {
+        let kind = packet.name();
+        if self.held.contains(kind) {
+            self.kept.push(packet.clone());
+            return false;
+        }
+        if let Some(left) = self.losing.get_mut(kind).filter(|left| **left > 0) {
+            *left -= 1;
+            return false;
+        }
+        self.note(packet);
+        true
+    }
+
+    fn note(&mut self, packet: &Packet) {
+        *self.counts.entry(packet.name()).or_default() += 1;
+        if let Packet::Snapshot(part) = packet {
+            self.largest_part = self.largest_part.max(part.rows.len());
+        }
+        let is_about_rows = matches!(packet, Packet::Snapshot(_) | Packet::Joined { .. } | Packet::Left { .. });
+        if is_about_rows && self.passed.len() < REMEMBERED {
+            self.passed.push(packet.clone());
+        }
+    }
+}
+
+impl Wires {
+    fn rules(&self) -> MutexGuard<'_, Rules> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells packets that pass, as long as they are few.
+    fn tell(&self, from: &str, to: &str, packets: &[Packet]) {
+        for alike in packets.chunk_by(|a, b| a.name() == b.name()) {
+            let lines = match alike {
+                [first, .., last] if alike.len() > MANY => {
+                    let many = format!("{} of {}", alike.len(), first.name());
+                    show(first)
+                        .zip(show(last))
+                        .map(|(first, last)| format!("{many}: {first} … {last}"))
+                        .into_iter()
+                        .collect()
+                }
+                few => few.iter().filter_map(show).collect::<Vec<_>>(),
+            };
+            for line in lines {
+                let told = {
+                    let mut rules = self.rules();
+                    let way = rules.way(from, to);
+                    way.told += 1;
+                    way.told
+                };
+                match told {
+                    TOLD => self.story.record(from, to, "(and more, which is not told)"),
+                    told if told < TOLD => self.story.record(from, to, line),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// A packet in words; `None` for what belongs to the link and comes all the time.
+fn show(packet: &Packet) -> Option<String> {
+    Some(match packet {
+        Packet::Challenge(_) | Packet::Proof(_) | Packet::Receipt { .. } | Packet::Beat { .. } => return None,
+        Packet::Snapshot(part) => {
+            let names: Vec<_> = part.rows.iter().take(3).map(|row| format!("{}#{}", row.user, row.conn)).collect();
+            let more = if part.rows.len() > 3 { " …" } else { "" };
+            let (rows, sequence) = (part.rows.len(), part.sequence);
+            let list = if rows == 0 { String::new() } else { format!(": {}{more}", names.join(" ")) };
+            format!("snapshot at {sequence}, {}/{}, {rows} rows{list}", part.part + 1, part.parts)
+        }
+        Packet::Joined { sequence, row } => format!("{sequence}: joined {}#{}", row.user, row.conn),
+        Packet::Left { sequence, row } => format!("{sequence}: left {}#{}", row.user, row.conn),
+        Packet::Ask => "ask for all rows".to_owned(),
+        Packet::Message { number, message } => {
+            format!("message {number} to {} {}", message.to, show_raw(message.payload.as_str()))
+        }
+        Packet::Broadcast { number, payload, .. } => format!("broadcast {number} {}", show_raw(payload.as_str())),
+        Packet::Outcome { number, outcome } => format!("outcome of {number}: {outcome:?}"),
+        Packet::Unknown { kind } => format!("packet of the unknown kind {kind}"),
+    })
+}
+
+fn pair(a: &str, b: &str) -> (String, String) {
+    let (first, second) = if a <= b { (a, b) } else { (b, a) };
+    (first.to_owned(), second.to_owned())
+}
+
+async fn accept(listener: TcpListener, name: String, target: watch::Receiver<Option<SocketAddr>>, wires: Wires) {
+    let mut links = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        links.spawn(carry(stream, name.clone(), target.clone(), wires.clone()));
+        while links.try_join_next().is_some() {}
+    }
+}
+
+/// One link; whatever ends it ends both sides.
+async fn carry(
+    stream: TcpStream,
+    name: String,
+    mut target: watch::Receiver<Option<SocketAddr>>,
+    wires: Wires,
+) -> Option<()> {
+    stream.set_nodelay(true).ok()?;
+    let mut headers = HeaderMap::new();
+    #[expect(clippy::result_large_err, reason = "as the library has it")]
+    let callback = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        headers = request.headers().clone();
+        Ok(response)
+    };
+    let near = accept_hdr_async(stream, callback).await.ok()?;
+    let dialler = headers.get(NODE_HEADER)?.to_str().ok()?.to_owned();
+    let target = *target.wait_for(Option::is_some).await.ok()?;
+    let end = wires.rules().begin(&dialler, &name)?;
+    let carried = async {
+        let far = dial(target?, &headers).await?;
+        let ((to_near, from_near), (to_far, from_far)) = (near.split(), far.split());
+        let (there, back) = (Pump::new(&wires, &dialler, &name, to_far), Pump::new(&wires, &name, &dialler, to_near));
+        tokio::select! {
+            () = there.run(from_near) => {}
+            () = back.run(from_far) => {}
+        }
+        Some(())
+    };
+    tokio::select! {
+        _ = carried => {}
+        () = end.cancelled() => {}
+    }
+    wires.rules().ended(&end);
+    Some(())
+}
+
+/// With the headers that say who it is; those of the WebSocket itself are this link's own.
+async fn dial(target: SocketAddr, headers: &HeaderMap) -> Option<Stream> {
+    let stream = TcpStream::connect(target).await.ok()?;
+    stream.set_nodelay(true).ok()?;
+    let mut request = format!("ws://{target}{PATH}").into_client_request().ok()?;
+    let own = headers.iter().filter(|(name, _)| name.as_str().starts_with("x-"));
+    request.headers_mut().extend(own.map(|(name, value)| (name.clone(), value.clone())));
+    client_async(request, stream).await.ok().map(|(stream, _)| stream)
+}
+
+/// One way of one link.
+struct Pump {
+    wires: Wires,
+    from: String,
+    to: String,
+    sink: SplitSink<Stream, Message>,
+    injected: mpsc::Receiver<Vec<Packet>>,
+}
+
+impl Pump {
+    fn new(wires: &Wires, from: &str, to: &str, sink: SplitSink<Stream, Message>) -> Self {
+        let (inject, injected) = mpsc::channel(1);
+        wires.rules().way(from, to).inject = Some(inject);
+        Self { wires: wires.clone(), from: from.to_owned(), to: to.to_owned(), sink, injected }
+    }
+
+    async fn run(mut self, mut source: SplitStream<Stream>) {
+        loop {
+            let message = tokio::select! {
+                message = source.next() => match message {
+                    Some(Ok(Message::Binary(bytes))) => self.heard(bytes),
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+                    // The library answers Pings by itself, on either side.
+                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                    Some(Ok(text)) => text,
+                },
+                Some(packets) = self.injected.recv() => self.passing(0, &packets),
+            };
+            if self.sink.send(message).await.is_err() {
+                break;
+            }
+        }
+        let _ = self.sink.close().await;
+    }
+
+    /// What passes of a batch, told.
+    fn heard(&self, bytes: bytes::Bytes) -> Message {
+        let packets = Packets::of(bytes.clone())
+            .and_then(|packets| Ok((packets.number, packets.collect::<Result<Vec<_>, _>>()?)));
+        let Ok((number, mut packets)) = packets else {
+            self.wires.story.record(&self.from, &self.to, format!("({} bytes that are no packets)", bytes.len()));
+            return Message::Binary(bytes);
+        };
+        {
+            let mut rules = self.wires.rules();
+            let way = rules.way(&self.from, &self.to);
+            packets.retain(|packet| way.judge(packet));
+        }
+        self.passing(number, &packets)
+    }
+
+    fn passing(&self, number: u64, packets: &[Packet]) -> Message {
+        self.wires.tell(&self.from, &self.to, packets);
+        let mut batch = Batch::default();
+        packets.iter().for_each(|packet| batch.push(packet));
+        Message::Binary(batch.finish(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_kept_and_what_is_to_be_lost_is_lost() {
+        let mut way = Way::default();
+        way.held.insert("beat");
+        way.losing.insert("ask", 1);
+        let passes: Vec<_> =
+            [Packet::Beat { sequence: 1 }, Packet::Ask, Packet::Ask].iter().map(|packet| way.judge(packet)).collect();
+        assert_eq!(passes, [false, false, true]);
+        assert_eq!((way.kept.len(), way.counts.get("ask")), (1, Some(&1)));
+    }
+
+    #[test]
+    fn a_link_that_has_ended_is_not_open() {
+        let mut rules = Rules::default();
+        let end = rules.begin("n1", "n2").expect("nothing is cut");
+        let other = rules.begin("n1", "n2").expect("nothing is cut");
+        rules.ended(&end);
+        assert_eq!(rules.open.len(), 1);
+        rules.cuts.insert(pair("n2", "n1"));
+        assert!(rules.begin("n1", "n2").is_none() && !other.is_cancelled());
+    }
+}

@@ -1,0 +1,122 @@
+//! Step 5.6: the sender is told, wherever the user is.
+
+use std::time::Duration;
+
+use super::forward::bob_on_n2;
+use super::scene::{NO_BEATS, SOON, Scene, hears, knows, link_is, place};
+use crate::Observed;
+use crate::harness::{Failure, Node, Talk, World, ensure, eventually};
+
+/// What is known at once is told within this, a fraction of `--deliver-timeout`, also on a busy machine.
+const AT_ONCE: Duration = Duration::from_millis(800);
+/// Large, so that the kernel's own buffers are soon full; within the default `--max-message`.
+const BIG_BYTES: usize = 60_000;
+/// 12 MB: several times what a kernel keeps for a connection.
+const BIG_AT_MOST: usize = 200;
+
+pub async fn gone(world: &World) -> Result<(), Failure> {
+    let scene = Scene::new(world);
+    let (nodes, mut bob) = bob_on_n2(&scene, &NO_BEATS).await?;
+    scene.links.hold("n2", "n1", "left");
+    bob.close(1000).await?;
+    knows(&nodes[1], "bob", &[]).await?;
+    // n1 does not know it yet, and n2 does.
+    nodes[0].post_to("bob", "1").await?.expect(404, Some("not_connected"))
+}
+
+pub async fn full(world: &World) -> Result<(), Failure> {
+    let scene = Scene::new(world);
+    let nodes = scene.linked(&["n1", "n2"], &["--mailbox-bytes", "131072", "--deliver-timeout", "5s"]).await?;
+    let mut deaf = nodes[1].connect_stalled("bob").await?;
+    let conn = deaf.register("bob").await?;
+    knows(&nodes[0], "bob", &[place("n2", &conn)]).await?;
+    let (mut alice, _) = nodes[0].user("alice").await?;
+    let mut told = None;
+    for n in 0..BIG_AT_MOST {
+        alice.message("bob", &big(n), Some(&n.to_string())).await?;
+        while let Some(heard) = alice.hear_within(Duration::from_millis(2)).await? {
+            if heard.kind() != "ok" {
+                told = Some(heard);
+            }
+        }
+        if told.is_some() {
+            break;
+        }
+    }
+    let told = match told {
+        Some(told) => told,
+        None => {
+            alice.hear_within(AT_ONCE).await?.ok_or_else(|| Failure::new(Observed::NeverTold, "error overloaded"))?
+        }
+    };
+    let is_gone = told.member("code") == Some("unavailable");
+    ensure(!is_gone, Observed::FullToldAsGone, "error overloaded")?;
+    ensure(told.member("code") == Some("overloaded"), Observed::WrongAnswer, "error overloaded")
+}
+
+pub async fn unavailable(world: &World) -> Result<(), Failure> {
+    let scene = Scene::new(world);
+    let (nodes, mut bob) = bob_on_n2(&scene, &["--deliver-timeout", "5s"]).await?;
+    let (mut alice, _) = nodes[0].user("alice").await?;
+    scene.links.cut("n1", "n2");
+    link_is(&nodes[0], "n2", "down").await?;
+    // Nobody has given n2 up: bob may well be there.
+    alice.message("bob", "1", Some("cut")).await?;
+    let told = alice.hear_within(AT_ONCE).await?;
+    let told = told.ok_or_else(|| Failure::new(Observed::ToldTooLate, "error unavailable, at once"))?;
+    let is_gone = told.is_error("not_connected", Some("cut"));
+    ensure(!is_gone, Observed::UnreachableToldAsGone, "error unavailable, retry true")?;
+    let is_told = told.is_error("unavailable", Some("cut")) && told.retry();
+    ensure(is_told, Observed::WrongAnswer, "error unavailable, retry true (ref cut)")?;
+    scene.links.heal("n1", "n2");
+    let again = eventually(SOON, || async {
+        let answer = nodes[0].admin().post_quietly("/users/bob/messages", "2".into()).await?;
+        ensure(answer.status == 202, Observed::NeverReturned, "202, now that the link is healed")
+    });
+    again.await?;
+    hears(&mut bob, None, "2", Observed::MessageLost).await.map(drop)
+}
+
+pub async fn dies(world: &World) -> Result<(), Failure> {
+    let scene = Scene::watchful(world);
+    let (nodes, _bob) = bob_on_n2(&scene, &["--deliver-timeout", "20s"]).await?;
+    let (mut alice, _) = nodes[0].user("alice").await?;
+    // It takes the message, and tells nobody: its answer is kept back, and then it is dead.
+    scene.links.hold("n2", "n1", "outcome");
+    alice.message("bob", "1", Some("last")).await?;
+    let taken = eventually(SOON, || async {
+        let sent = scene.links.passed("n1", "n2", "message");
+        ensure(sent == 1, Observed::MessageLost, "the message on its way to n2")
+    });
+    taken.await?;
+    nodes[1].kill();
+    let told = alice.hear_within(SOON).await?.ok_or_else(|| Failure::new(Observed::NeverTold, "error unavailable"))?;
+    let is_told = told.is_error("unavailable", Some("last")) && told.retry();
+    ensure(is_told, Observed::WrongAnswer, "error unavailable, retry true (ref last)")?;
+    // Once it is given up, nobody is there by that name.
+    knows(&nodes[0], "bob", &[]).await?;
+    nodes[0].post_to("bob", "2").await?.expect(404, Some("not_connected"))
+}
+
+/// A large payload, which begins with its number.
+pub fn big(number: usize) -> String {
+    let number = number.to_string();
+    format!("\"{number} {}\"", "x".repeat(BIG_BYTES - number.len()))
+}
+
+/// Posts large messages to bob until one is not written; gives that answer.
+///
+/// # Errors
+///
+/// `ToldTooEarly` if more is written than can have been.
+pub async fn until_not_written(node: &Node) -> Result<crate::harness::Answer, Failure> {
+    for n in 0..BIG_AT_MOST {
+        let answer = node.admin().post_quietly("/users/bob/messages", big(n).into()).await?;
+        if answer.status != 202 {
+            node.admin().record_asked(format!("POST /users/bob/messages, {} bytes, the {}th", BIG_BYTES, n + 1));
+            node.admin().record(&answer);
+            return Ok(answer);
+        }
+    }
+    Err(Failure::new(Observed::ToldTooEarly, "504 timeout, once the client's buffers are full"))
+}

@@ -1,0 +1,267 @@
+//! `play N`: a cluster at the terminal, to break things in. Who is there and who is where is told as it changes, one line each.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use checks::harness::{Failure, Links, Network, Node};
+use checks::{Phase, World};
+use tokio::runtime::Builder;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::phase::{Code, build_code};
+use crate::Ended;
+use crate::cli::PlayArgs;
+use crate::project::{self, Project};
+use crate::screen::Paint;
+
+/// Before it, a node knows of no others.
+const FIRST: u8 = 4;
+/// From here on nodes link to each other.
+const LINKED: u8 = 5;
+/// Between two looks at the nodes: soon enough for a person.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Lines typed that may wait.
+const WAITING: usize = 16;
+/// Fast enough to watch: a node that is silent is given up after two seconds or so.
+const DIALS: [&str; 4] = ["--cookie", "play", "--gossip-interval", "200ms"];
+
+/// Starts the nodes and does what is typed, until the end of input or Ctrl-C.
+///
+/// # Errors
+///
+/// There is no such phase, or it has no cluster, or its program does not build or start.
+pub fn run(project: &Project, args: &PlayArgs) -> Result<Ended> {
+    let phase = project::phase(args.phase)?;
+    ensure!(phase.number >= FIRST, "nodes know of each other from phase {FIRST} on: cargo tutor play {FIRST}");
+    let code = Code { reference: args.reference, release: false };
+    let binary = build_code(project, phase, code, false)?.binary()?;
+    let runtime = Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    runtime.block_on(play(&binary, phase, args.nodes))?;
+    Ok(Ended::Passed)
+}
+
+async fn play(binary: &Path, phase: &Phase, nodes: u8) -> Result<()> {
+    let world = World::new(binary, 1);
+    let mut table = Table::new(&world, phase);
+    println!("{HOW}");
+    for number in 1..=nodes {
+        println!("{}", table.act(Order::Start(format!("n{number}"))).await?);
+    }
+    let (lines_tx, mut lines) = mpsc::channel(WAITING);
+    thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if lines_tx.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            line = lines.recv() => match line {
+                Some(line) => table.typed(&line).await,
+                None => break,
+            },
+            _ = looks.tick() => table.look().await,
+        }
+    }
+    world.end().await;
+    Ok(())
+}
+
+/// What can be typed.
+#[derive(Debug, PartialEq, Eq)]
+enum Order {
+    Start(String),
+    Kill(String),
+    Pause(String),
+    Resume(String),
+    Cut(String, String),
+    Heal(String, String),
+}
+
+impl Order {
+    fn parse(line: &str) -> Option<Self> {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let (a, b) = (|| words[1].to_owned(), || words[2].to_owned());
+        Some(match (words.first().copied()?, words.len()) {
+            ("start", 2) => Self::Start(a()),
+            ("kill", 2) => Self::Kill(a()),
+            ("pause", 2) => Self::Pause(a()),
+            ("resume", 2) => Self::Resume(a()),
+            ("cut", 3) => Self::Cut(a(), b()),
+            ("heal", 3) => Self::Heal(a(), b()),
+            _ => return None,
+        })
+    }
+}
+
+/// The nodes, and what is between them.
+struct Table<'w> {
+    gossip: Network<'w>,
+    links: Links<'w>,
+    is_linked: bool,
+    nodes: BTreeMap<String, Seat>,
+    /// What was told last, by what it is about.
+    told: BTreeMap<String, String>,
+}
+
+struct Seat {
+    node: Node,
+    /// Neither killed nor paused: it can be asked.
+    answers: bool,
+}
+
+impl<'w> Table<'w> {
+    fn new(world: &'w World, phase: &Phase) -> Self {
+        let (gossip, links) = (Network::new(world), Links::new(world));
+        Self { gossip, links, is_linked: phase.number >= LINKED, nodes: BTreeMap::new(), told: BTreeMap::new() }
+    }
+
+    async fn typed(&mut self, line: &str) {
+        match Order::parse(line) {
+            None if line.trim().is_empty() => {}
+            None => println!("{HOW}"),
+            Some(order) => match self.act(order).await {
+                Ok(done) => println!("{done}"),
+                Err(error) => println!("{}", Paint::of_stdout().red(&error.to_string())),
+            },
+        }
+    }
+
+    /// Does it, and says so.
+    async fn act(&mut self, order: Order) -> Result<String> {
+        Ok(match order {
+            Order::Start(name) => self.start(&name).await?,
+            Order::Kill(name) => {
+                let seat = self.seat(&name)?;
+                seat.node.kill();
+                seat.answers = false;
+                format!("{name} is killed; `start {name}` starts it again")
+            }
+            Order::Pause(name) => {
+                let seat = self.seat(&name)?;
+                seat.node.pause();
+                seat.answers = false;
+                format!("{name} hangs; `resume {name}` lets it go on")
+            }
+            Order::Resume(name) => {
+                let seat = self.seat(&name)?;
+                seat.node.resume();
+                seat.answers = true;
+                format!("{name} goes on")
+            }
+            Order::Cut(a, b) => {
+                self.both(&a, &b)?;
+                self.gossip.cut(&a, &b);
+                self.links.cut(&a, &b);
+                format!("nothing passes between {a} and {b}; `heal {a} {b}` mends it")
+            }
+            Order::Heal(a, b) => {
+                self.both(&a, &b)?;
+                self.gossip.heal(&a, &b);
+                self.links.heal(&a, &b);
+                format!("{a} and {b} reach each other again")
+            }
+        })
+    }
+
+    async fn start(&mut self, name: &str) -> Result<String> {
+        ensure!(self.nodes.get(name).is_none_or(|seat| !seat.answers), "{name} runs");
+        let seed = self.gossip.place("n1").await.map_err(told)?.to_string();
+        let link = self.links.place(name).await.map_err(told)?.to_string();
+        let flags = [&DIALS[..], &["--seed", &seed], if self.is_linked { &["--link-advertise", &link] } else { &[] }];
+        let node = self.gossip.node(name, &flags.concat()).await.map_err(told)?;
+        if self.is_linked {
+            self.links.lead_to(name, &node).map_err(told)?;
+        }
+        let (ws, admin) = (node.ws(), node.admin().address());
+        self.nodes.insert(name.to_owned(), Seat { node, answers: true });
+        let name = Paint::of_stdout().bold(name);
+        Ok(format!("{name}  cargo tutor chat alice --node {ws}  ·  curl {admin}/cluster"))
+    }
+
+    fn seat(&mut self, name: &str) -> Result<&mut Seat> {
+        self.nodes.get_mut(name).ok_or_else(|| anyhow!("there is no {name}"))
+    }
+
+    fn both(&self, a: &str, b: &str) -> Result<()> {
+        let stranger = [a, b].into_iter().find(|name| !self.nodes.contains_key(*name));
+        stranger.map_or(Ok(()), |name| Err(anyhow!("there is no {name}")))
+    }
+
+    /// Asks all that answer, and tells what is new.
+    async fn look(&mut self) {
+        let mut seen = BTreeMap::new();
+        for (name, seat) in self.nodes.iter().filter(|(_, seat)| seat.answers) {
+            // One that does not answer in time is asked again in the next round.
+            if let Ok(cluster) = seat.node.cluster().await {
+                for row in cluster.members.iter().filter(|row| row.node != *name) {
+                    let link = row.link.as_ref().map_or_else(String::new, |link| format!(", link {link}"));
+                    seen.insert(format!("{name} sees {}", row.node), format!("{}{link}", row.state));
+                }
+            }
+            for socket in seat.node.admin().sockets().await.unwrap_or_default() {
+                if let Some(user) = &socket.user {
+                    seen.insert(format!("{} on {name}", visible(user)), format!("connection {}", socket.conn));
+                }
+            }
+        }
+        let paint = Paint::of_stdout();
+        news(&self.told, &seen).into_iter().for_each(|line| println!("{}", paint.dim(&line)));
+        self.told = seen;
+    }
+}
+
+/// What has changed, a line each.
+fn news(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<String> {
+    let fresh = now.iter().filter(|(what, how)| before.get(*what) != Some(how));
+    let gone = before.keys().filter(|what| !now.contains_key(*what));
+    fresh.map(|(what, how)| format!("  {what}: {how}")).chain(gone.map(|what| format!("  {what}: no more"))).collect()
+}
+
+/// Another user's control characters stay off this terminal.
+fn visible(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+/// What keeps a check from running keeps this from it, too.
+fn told(failure: Failure) -> anyhow::Error {
+    match failure {
+        Failure::Skipped { why } => anyhow!(why),
+        Failure::Failed { expected, .. } => anyhow!("the node does not start: expected {expected}"),
+    }
+}
+
+const HOW: &str = "\
+kill n2 · start n2 · pause n2 · resume n2 · cut n1 n2 · heal n1 n2; Ctrl-D or
+Ctrl-C ends, and all nodes with it.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_have_as_many_names_as_they_need() {
+        assert_eq!(Order::parse(" kill  n2 "), Some(Order::Kill("n2".into())));
+        assert_eq!(Order::parse("cut n1 n2"), Some(Order::Cut("n1".into(), "n2".into())));
+        for wrong in ["", "kill", "kill n1 n2", "cut n1", "fly n1"] {
+            assert_eq!(Order::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_new_is_told() {
+        let rows = |rows: &[(&str, &str)]| rows.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        let before = rows(&[("n1 sees n2", "live, link up"), ("alice on n2", "connection 1")]);
+        assert_eq!(news(&before, &before), Vec::<String>::new());
+        let now = rows(&[("n1 sees n2", "dead, link down")]);
+        assert_eq!(news(&before, &now), ["  n1 sees n2: dead, link down", "  alice on n2: no more"]);
+    }
+}
