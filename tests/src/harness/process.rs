@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
@@ -125,9 +125,12 @@ impl Process {
         self.end_with(Signal::TERM);
     }
 
-    /// SIGSTOP to the group: a node that hangs.
+    /// SIGSTOP to the group: a node that hangs, once this returns. On a busy machine its threads go on for a moment.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
+        // Whoever reaps it is to see its end, too. An error means that this has happened.
+        let stopped_or_ended = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let _ = Pid::from_raw(self.group).map(|pid| waitid(WaitId::Pid(pid), stopped_or_ended));
     }
 
     /// SIGCONT to the group.
