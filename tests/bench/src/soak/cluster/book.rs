@@ -8,6 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
+use super::{stage, user};
+
+/// Connections that began, or ended, so shortly before or after a message may have to do with it.
+const NEARBY: Duration = Duration::from_secs(2);
+
 /// All of it. Times count from the beginning.
 #[derive(Debug, Default)]
 pub struct Book {
@@ -235,6 +240,27 @@ impl Pen {
 }
 
 impl Book {
+    /// A message in words, with the connections that its recipient had meanwhile.
+    pub fn tell(&self, number: usize) -> String {
+        let Message { by, to, at, told } = &self.messages[number];
+        let (from, to) = (user::name(self.connections[*by].user), *to);
+        let told = told.map_or_else(|| "told nothing".to_owned(), |(at, told)| format!("{} {told:?}", seconds(at)));
+        let open = |connection: &Connection| connection.end.is_none_or(|(end, _)| end + NEARBY >= *at);
+        let near = |connection: &Connection| connection.began <= *at + NEARBY && open(connection);
+        let mine = (0..self.connections.len()).filter(|number| self.connections[*number].user == to);
+        let mine = mine.filter(|number| near(&self.connections[*number])).map(|number| self.tell_connection(number));
+        let mine = mine.collect::<Vec<_>>().join("; ");
+        format!("{number}, {from} to {}, sent {}, {told}; {mine}", user::name(to), seconds(*at))
+    }
+
+    /// A connection in words.
+    pub fn tell_connection(&self, number: usize) -> String {
+        let Connection { user, life, began, end, .. } = &self.connections[number];
+        let end = end.map_or_else(|| "open".to_owned(), |(at, end)| format!("{} {end:?}", seconds(at)));
+        let node = stage::name(self.lives[*life].node);
+        format!("{} at {node}, {} to {end}", user::name(*user), seconds(*began))
+    }
+
     fn last_life(&mut self, node: usize) -> &mut Life {
         let last = self.lives.iter_mut().rfind(|life| life.node == node);
         last.expect("a node has a life before anything happens to it")
@@ -244,4 +270,8 @@ impl Book {
         self.places[user] = place;
         self.changes += 1;
     }
+}
+
+fn seconds(at: Duration) -> String {
+    format!("{:.3} s", at.as_secs_f64())
 }

@@ -53,6 +53,8 @@ const LOOKS: Duration = Duration::from_millis(100);
 const PAUSED: Duration = Duration::from_secs(5);
 /// A node that is to be killed may hang before, but not so long that links to it end: what is on its way then has to be told.
 const HANGS_MS: usize = 900;
+/// What is said of a connection that neither its user nor a kill has ended.
+const BROKEN: &str = "connections broken for no reason";
 /// So many failures of a kind are told in words.
 const TOLD: usize = 3;
 
@@ -266,22 +268,19 @@ fn show(options: &Options, times: &BTreeMap<After, Vec<Duration>>, book: &Book, 
         println!("{name:<64}{figure:>12}");
     }
     println!();
-    for (name, numbers) in verdict.failures() {
-        println!("{name:<64}{:>12}", numbers.len());
+    let failures = verdict.failures().map(|(name, numbers)| (name, numbers.len()));
+    for (name, figure) in failures.into_iter().chain([(BROKEN, verdict.broken.len())]) {
+        println!("{name:<64}{figure:>12}");
     }
 }
 
-/// The first of each kind of failure.
+/// The first failures of each kind.
 fn words(book: &Book, verdict: &Verdict) -> String {
-    let tell = |name: &str, number: usize| {
-        // The last kind is about connections.
-        if Some(name) == verdict.failures().last().map(|(name, _)| *name) {
-            format!("{name}: {:?}", book.connections[number])
-        } else {
-            format!("{name}: number {number}, {:?}", book.messages[number])
-        }
-    };
-    let failures = verdict.failures();
-    let lines = failures.iter().flat_map(|(name, numbers)| numbers.iter().take(TOLD).map(|number| tell(name, *number)));
-    lines.collect::<Vec<_>>().join("\n")
+    let mut lines = Vec::new();
+    for (name, numbers) in verdict.failures() {
+        lines.extend(numbers.iter().take(TOLD).map(|number| format!("{name}: message {}", book.tell(*number))));
+    }
+    let broken = verdict.broken.iter().take(TOLD);
+    lines.extend(broken.map(|number| format!("{BROKEN}: {}", book.tell_connection(*number))));
+    lines.join("\n")
 }
