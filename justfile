@@ -61,7 +61,7 @@ kafka *options:
 bench name *options:
     @cargo tutor bench {{ name }} {{ options }}
 
-# Kill a phase's reference twenty times in the middle of a stream from Kafka; nothing is lost: just soak 3, just soak 3 --seed 2 --mock
+# Do to a phase's reference, for minutes, what it has to stand, and account for every message: just soak 3 --mock, just soak 5 --minutes 1
 soak number *options:
     @cargo tutor soak {{ number }} {{ options }}
 

@@ -52,7 +52,7 @@ pub enum Command {
     Kafka(KafkaArgs),
     /// Measure the reference in release mode, by the benchmark of this name; or `save`: the wait for a verdict.
     Bench(BenchArgs),
-    /// Kill the reference of a phase that reads from Kafka, again and again, in the middle of a stream: nothing is lost.
+    /// Soak a phase's reference in faults while traffic goes on, and account for every message: 3 (Kafka), 5 (three nodes).
     Soak(SoakArgs),
     /// For contributors: let clients that no one here wrote talk to the references.
     Clients(ClientsArgs),
@@ -241,7 +241,7 @@ pub struct BenchArgs {
 pub struct SoakArgs {
     /// The phase's number.
     pub phase: u8,
-    /// `--seed`, `--records`, `--kills`, and `--mock` or `--kafka HOST:PORT` instead of Apache Kafka.
+    /// `--seed`. 3: `--records`, `--kills`, and `--mock` or `--kafka HOST:PORT` instead of Apache Kafka. 5: `--minutes`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub args: Vec<String>,
 }

@@ -6,7 +6,7 @@
 //! - [`kafka`]: records from a topic to users, beside a bare consumer and the floor.
 //! - [`crowd`]: ten thousand users come, talk and leave, and nothing is left of them.
 //! - [`gossip`]: how gossip grows with the number of nodes.
-//! - [`soak`]: records stream while the node is killed, and none is lost.
+//! - [`soak`]: nodes are killed, paused and cut off while messages go on, and none is lost.
 //! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`dialect`]: adapters for routers.
 
 mod crowd;
@@ -92,7 +92,9 @@ enum Bench {
         sizes: Vec<usize>,
     },
     /// Records stream from Kafka to users while the node is killed: none is lost, and each user's order holds
-    Soak(soak::Options),
+    SoakRecords(soak::records::Options),
+    /// Users talk while three nodes are killed, paused and cut off: every view agrees afterwards, and every message is accounted for
+    SoakCluster(soak::cluster::Options),
     /// A floor itself: started by the benchmarks
     #[command(hide = true)]
     Floor {
@@ -114,7 +116,8 @@ async fn main() -> anyhow::Result<()> {
         Bench::Kafka(options) => kafka::run(&options).await,
         Bench::Crowd { bin, users } => crowd::run(&bin, users).await,
         Bench::Gossip { sizes } => gossip::run(&sizes).await,
-        Bench::Soak(options) => soak::run(&options).await,
+        Bench::SoakRecords(options) => soak::records::run(&options).await,
+        Bench::SoakCluster(options) => soak::cluster::run(&options).await,
         Bench::Floor { floor } => floor::serve(floor).await,
     }
 }

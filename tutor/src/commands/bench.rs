@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use checks::Phase;
 
 use super::save;
@@ -14,6 +14,10 @@ use crate::{Ended, broker};
 
 /// Whose reference each benchmark measures: the first phase that does what it asks for.
 const SUBJECTS: [(&str, u8); 5] = [("idle", 1), ("echo", 1), ("route", 2), ("crowd", 2), ("kafka", 3)];
+/// What the benchmarks call the soak of a phase.
+const SOAKS: [(u8, &str); 2] = [(3, "soak-records"), (5, "soak-cluster")];
+/// Who needs a broker.
+const READERS: [&str; 2] = ["kafka", "soak-records"];
 
 /// Runs a benchmark against the reference of its phase, unless its arguments name a `--bin` themselves.
 ///
@@ -30,15 +34,17 @@ pub fn run(project: &Project, args: &[String]) -> Result<Ended> {
     measure(project, subject.map(|(_, number)| phase(*number)).transpose()?, args)
 }
 
-/// Kills the reference of a phase again and again while records stream through it.
+/// Does to the reference of a phase, for minutes, what it has to stand.
 ///
 /// # Errors
 ///
-/// The phase does not read from Kafka; and as [`run`].
+/// The phase has no soak; and as [`run`].
 pub fn soak(project: &Project, args: &SoakArgs) -> Result<Ended> {
     let phase = phase(args.phase)?;
-    ensure!(phase.kafka, "phase {} does not read from Kafka, so there is nothing to soak it in", phase.number);
-    let args: Vec<String> = [String::from("soak")].into_iter().chain(args.args.iter().cloned()).collect();
+    let soak = SOAKS.iter().find(|(number, _)| *number == phase.number);
+    let numbers = SOAKS.map(|(number, _)| number.to_string()).join(", ");
+    let (_, soak) = soak.with_context(|| format!("phase {} has no soak; these have: {numbers}", phase.number))?;
+    let args: Vec<String> = [String::from(*soak)].into_iter().chain(args.args.iter().cloned()).collect();
     measure(project, Some(phase), &args)
 }
 
@@ -51,7 +57,7 @@ fn measure(project: &Project, phase: Option<&Phase>, args: &[String]) -> Result<
         let binary = format!("solution-{}", phase.number);
         command.arg("--bin").arg(release(&project.solutions(), format!("solution-{}", folder_name(phase)), binary)?);
     }
-    if phase.is_some_and(|phase| phase.kafka) && lacks("--broker") {
+    if args.first().is_some_and(|name| READERS.contains(&name.as_str())) && lacks("--broker") {
         let name = broker::NAME;
         command.arg("--broker").arg(release(&project.root, name.to_owned(), name.to_owned())?);
     }
