@@ -7,8 +7,10 @@
 //! - [`crowd`]: ten thousand users come, talk and leave, and nothing is left of them.
 //! - [`gossip`]: how gossip grows with the number of nodes.
 //! - [`soak`]: records stream while the node is killed, and none is lost.
-//! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`dialect`]: adapters for routers.
+//! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`cluster`]: several of it. [`dialect`]: adapters for
+//!   routers.
 
+mod cluster;
 mod crowd;
 mod dialect;
 mod echo;
@@ -67,6 +69,9 @@ enum Bench {
         /// The node to measure
         #[arg(long)]
         bin: PathBuf,
+        /// Two nodes, and every message from one to the other; beside one node, and beside NATS on one and on two
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+        nodes: u8,
         /// How many rounds; each measures all routers, in turn
         #[arg(long, default_value_t = 3)]
         rounds: usize,
@@ -110,7 +115,7 @@ async fn main() -> anyhow::Result<()> {
     match cli.bench {
         Bench::Idle { bin, sockets } => idle::run(&bin, sockets).await,
         Bench::Echo { bin, rounds, seconds } => echo::run(&bin, rounds, seconds).await,
-        Bench::Route { bin, rounds, seconds } => route::run(&bin, rounds, seconds).await,
+        Bench::Route { bin, nodes, rounds, seconds } => route::run(&bin, nodes.into(), rounds, seconds).await,
         Bench::Kafka(options) => kafka::run(&options).await,
         Bench::Crowd { bin, users } => crowd::run(&bin, users).await,
         Bench::Gossip { sizes } => gossip::run(&sizes).await,

@@ -12,8 +12,9 @@ use crate::cli::SoakArgs;
 use crate::project::{Project, folder_name, phase};
 use crate::{Ended, broker};
 
-/// Whose reference each benchmark measures: the first phase that does what it asks for.
-const SUBJECTS: [(&str, u8); 5] = [("idle", 1), ("echo", 1), ("route", 2), ("crowd", 2), ("kafka", 3)];
+/// Whose reference each benchmark measures, with this flag or without any: the first phase that does what it asks for.
+const SUBJECTS: [(&str, &str, u8); 6] =
+    [("idle", "", 1), ("echo", "", 1), ("route", "--nodes", 5), ("route", "", 2), ("crowd", "", 2), ("kafka", "", 3)];
 
 /// Runs a benchmark against the reference of its phase, unless its arguments name a `--bin` themselves.
 ///
@@ -25,9 +26,12 @@ pub fn run(project: &Project, args: &[String]) -> Result<Ended> {
     if let Some(("save", args)) = args.split_first().map(|(name, args)| (name.as_str(), args)) {
         return save::run(project, args);
     }
-    let subject = SUBJECTS.iter().find(|(name, _)| args.first().is_some_and(|arg| arg == name));
+    let is_meant = |name: &str, flag: &str| {
+        args.first().is_some_and(|arg| arg == name) && args.iter().any(|arg| arg.starts_with(flag))
+    };
+    let subject = SUBJECTS.iter().find(|(name, flag, _)| is_meant(name, flag));
     // `gossip` measures a library; and what nobody knows, such as `--help`, the benchmark itself answers.
-    measure(project, subject.map(|(_, number)| phase(*number)).transpose()?, args)
+    measure(project, subject.map(|(.., number)| phase(*number)).transpose()?, args)
 }
 
 /// Kills the reference of a phase again and again while records stream through it.
@@ -51,7 +55,8 @@ fn measure(project: &Project, phase: Option<&Phase>, args: &[String]) -> Result<
         let binary = format!("solution-{}", phase.number);
         command.arg("--bin").arg(release(&project.solutions(), format!("solution-{}", folder_name(phase)), binary)?);
     }
-    if phase.is_some_and(|phase| phase.kafka) && lacks("--broker") {
+    let is_one_of = |names: &[&str]| args.first().is_some_and(|arg| names.contains(&arg.as_str()));
+    if is_one_of(&["kafka", "soak"]) && lacks("--broker") {
         let name = broker::NAME;
         command.arg("--broker").arg(release(&project.root, name.to_owned(), name.to_owned())?);
     }
