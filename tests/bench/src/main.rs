@@ -6,6 +6,7 @@
 //! - [`kafka`]: records from a topic to users, beside a bare consumer and the floor.
 //! - [`crowd`]: ten thousand users come, talk and leave, and nothing is left of them.
 //! - [`gossip`]: how gossip grows with the number of nodes.
+//! - [`snapshot`]: what it takes to tell a newcomer of a hundred thousand users.
 //! - [`soak`]: records stream while the node is killed, and none is lost.
 //! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`cluster`]: several of it. [`dialect`]: adapters for
 //!   routers.
@@ -19,6 +20,7 @@ mod gossip;
 mod idle;
 mod kafka;
 mod route;
+mod snapshot;
 mod soak;
 mod subject;
 
@@ -96,6 +98,8 @@ enum Bench {
         #[arg(default_values_t = [10, 100, 300])]
         sizes: Vec<usize>,
     },
+    /// A newcomer is told of a hundred thousand users: time, memory, and the messages of others meanwhile
+    Snapshot(snapshot::Options),
     /// Records stream from Kafka to users while the node is killed: none is lost, and each user's order holds
     Soak(soak::Options),
     /// A floor itself: started by the benchmarks
@@ -119,6 +123,7 @@ async fn main() -> anyhow::Result<()> {
         Bench::Kafka(options) => kafka::run(&options).await,
         Bench::Crowd { bin, users } => crowd::run(&bin, users).await,
         Bench::Gossip { sizes } => gossip::run(&sizes).await,
+        Bench::Snapshot(options) => snapshot::run(&options).await,
         Bench::Soak(options) => soak::run(&options).await,
         Bench::Floor { floor } => floor::serve(floor).await,
     }

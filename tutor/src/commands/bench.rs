@@ -13,8 +13,15 @@ use crate::project::{Project, folder_name, phase};
 use crate::{Ended, broker};
 
 /// Whose reference each benchmark measures, with this flag or without any: the first phase that does what it asks for.
-const SUBJECTS: [(&str, &str, u8); 6] =
-    [("idle", "", 1), ("echo", "", 1), ("route", "--nodes", 5), ("route", "", 2), ("crowd", "", 2), ("kafka", "", 3)];
+const SUBJECTS: [(&str, &str, u8); 7] = [
+    ("idle", "", 1),
+    ("echo", "", 1),
+    ("route", "--nodes", 5),
+    ("route", "", 2),
+    ("crowd", "", 2),
+    ("kafka", "", 3),
+    ("snapshot", "", 5),
+];
 
 /// Runs a benchmark against the reference of its phase, unless its arguments name a `--bin` themselves.
 ///
@@ -59,6 +66,10 @@ fn measure(project: &Project, phase: Option<&Phase>, args: &[String]) -> Result<
     if is_one_of(&["kafka", "soak"]) && lacks("--broker") {
         let name = broker::NAME;
         command.arg("--broker").arg(release(&project.root, name.to_owned(), name.to_owned())?);
+    }
+    if is_one_of(&["snapshot"]) && lacks("--crowd") {
+        let (package, name) = (String::from("solution-0-crowd"), String::from("crowd"));
+        command.arg("--crowd").arg(release(&project.solutions(), package, name)?);
     }
     // It ends when its standard input does: however the tutor ends, the benchmark does, and all that it started.
     let mut running = command.arg("--until-eof").stdin(Stdio::piped()).spawn().context("cannot start the benchmark")?;
