@@ -57,7 +57,7 @@ play number *options:
 kafka *options:
     @cargo tutor kafka "$@"
 
-# Measure: just bench idle, echo, route, kafka, crowd or gossip; just bench save for the wait until a verdict
+# Measure: just bench idle, echo, route, route --nodes 2, kafka, crowd, gossip or snapshot; just bench save for the wait until a verdict
 bench name *options:
     @cargo tutor bench {{ name }} {{ options }}
 

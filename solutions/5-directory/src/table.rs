@@ -271,7 +271,8 @@ impl Replica {
 
 impl Holders {
     fn nowhere() -> Self {
-        Self { places: Vec::new(), nodes: Arc::new([]) }
+        // Most users are in one place only, and there are very many of them.
+        Self { places: Vec::with_capacity(1), nodes: Arc::new([]) }
     }
 
     fn change(&mut self, change: impl FnOnce(&mut Vec<Place>)) {

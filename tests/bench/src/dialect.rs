@@ -10,9 +10,11 @@ use tokio_tungstenite::tungstenite::Message;
 #[derive(Debug, Clone)]
 pub struct Router {
     /// As it stands in the table.
-    pub name: &'static str,
+    pub name: String,
     /// What its clients say.
     pub dialect: Dialect,
+    /// How many of it are one router.
+    pub nodes: usize,
     binary: PathBuf,
     args: Vec<String>,
 }
@@ -34,21 +36,29 @@ const DIGITS: usize = 12;
 impl Router {
     /// A node of ours, or anything else that speaks the wire.
     pub fn ours(binary: &Path) -> Self {
-        let args = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"].map(str::to_owned).to_vec();
-        Self { name: "node", dialect: Dialect::Gateway, binary: binary.to_owned(), args }
+        // From phase 4 on a node wants a secret, or to be told that it is to do without.
+        let args = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--insecure"].map(str::to_owned).to_vec();
+        Self { name: "node".to_owned(), dialect: Dialect::Gateway, nodes: 1, binary: binary.to_owned(), args }
     }
 
     /// The floor that speaks JSON.
     pub fn floor() -> Result<Self> {
         let args = vec!["floor".to_owned(), "route".to_owned()];
-        Ok(Self { name: "floor", dialect: Dialect::Gateway, binary: std::env::current_exe()?, args })
+        let binary = std::env::current_exe()?;
+        Ok(Self { name: "floor".to_owned(), dialect: Dialect::Gateway, nodes: 1, binary, args })
     }
 
     /// NATS, where `nats-server` is in the PATH.
     pub fn nats() -> Option<Self> {
         let found = Command::new("nats-server").arg("--version").output().is_ok_and(|output| output.status.success());
         let binary = PathBuf::from("nats-server");
-        found.then(|| Self { name: "nats", dialect: Dialect::Nats, binary, args: Vec::new() })
+        found.then(|| Self { name: "nats".to_owned(), dialect: Dialect::Nats, nodes: 1, binary, args: Vec::new() })
+    }
+
+    /// The same on so many nodes.
+    pub fn on(self, nodes: usize) -> Self {
+        let name = if nodes == 1 { self.name } else { format!("{nodes} × {}", self.name) };
+        Self { name, nodes, ..self }
     }
 
     /// What it is started with.

@@ -21,8 +21,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 
+use crate::cluster::Cluster;
 use crate::dialect::{Dialect, Router};
-use crate::route::Run;
+use crate::route::{Run, middle_and_slow};
 use crate::subject::{Subject, told};
 
 const USERS: usize = 50;
@@ -172,15 +173,16 @@ impl Bench<'_> {
 
     async fn floor(&self) -> Result<Figures> {
         let length = Duration::from_secs(self.options.seconds as u64);
-        let floor = Subject::launch(&Router::floor()?).await?;
+        let floor = Cluster::launch(&Router::floor()?).await?;
         let all = Run::start(&floor, Dialect::Gateway, length, None).await?;
-        let mut paced = Run::start(&floor, Dialect::Gateway, length, Some(PACE as u64)).await?;
+        let paced = Run::start(&floor, Dialect::Gateway, length, Some(PACE as u64)).await?;
+        let (p50_us, p99_us) = middle_and_slow(&paced.deliveries);
         Ok(Figures {
             per_second: all.messages as f64 / all.took.as_secs_f64(),
             cpu_us: all.cpu_us,
             paced_cpu_us: paced.cpu_us,
-            p50_us: percentile(&mut paced.delays_us, 0.50) as f64,
-            p99_us: percentile(&mut paced.delays_us, 0.99) as f64,
+            p50_us,
+            p99_us,
         })
     }
 

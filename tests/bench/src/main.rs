@@ -6,9 +6,12 @@
 //! - [`kafka`]: records from a topic to users, beside a bare consumer and the floor.
 //! - [`crowd`]: ten thousand users come, talk and leave, and nothing is left of them.
 //! - [`gossip`]: how gossip grows with the number of nodes.
+//! - [`snapshot`]: what it takes to tell a newcomer of a hundred thousand users.
 //! - [`soak`]: nodes are killed, paused and cut off while messages go on, and none is lost.
-//! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`dialect`]: adapters for routers.
+//! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`cluster`]: several of it. [`dialect`]: adapters for
+//!   routers.
 
+mod cluster;
 mod crowd;
 mod dialect;
 mod echo;
@@ -17,6 +20,7 @@ mod gossip;
 mod idle;
 mod kafka;
 mod route;
+mod snapshot;
 mod soak;
 mod subject;
 
@@ -67,6 +71,9 @@ enum Bench {
         /// The node to measure
         #[arg(long)]
         bin: PathBuf,
+        /// Two nodes, and every message from one to the other; beside one node, and beside NATS on one and on two
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+        nodes: u8,
         /// How many rounds; each measures all routers, in turn
         #[arg(long, default_value_t = 3)]
         rounds: usize,
@@ -91,6 +98,8 @@ enum Bench {
         #[arg(default_values_t = [10, 100, 300])]
         sizes: Vec<usize>,
     },
+    /// A newcomer is told of a hundred thousand users: time, memory, and the messages of others meanwhile
+    Snapshot(snapshot::Options),
     /// Records stream from Kafka to users while the node is killed: none is lost, and each user's order holds
     SoakRecords(soak::records::Options),
     /// Users talk while three nodes are killed, paused and cut off: every view agrees afterwards, and every message is accounted for
@@ -112,10 +121,11 @@ async fn main() -> anyhow::Result<()> {
     match cli.bench {
         Bench::Idle { bin, sockets } => idle::run(&bin, sockets).await,
         Bench::Echo { bin, rounds, seconds } => echo::run(&bin, rounds, seconds).await,
-        Bench::Route { bin, rounds, seconds } => route::run(&bin, rounds, seconds).await,
+        Bench::Route { bin, nodes, rounds, seconds } => route::run(&bin, nodes.into(), rounds, seconds).await,
         Bench::Kafka(options) => kafka::run(&options).await,
         Bench::Crowd { bin, users } => crowd::run(&bin, users).await,
         Bench::Gossip { sizes } => gossip::run(&sizes).await,
+        Bench::Snapshot(options) => snapshot::run(&options).await,
         Bench::SoakRecords(options) => soak::records::run(&options).await,
         Bench::SoakCluster(options) => soak::cluster::run(&options).await,
         Bench::Floor { floor } => floor::serve(floor).await,

@@ -8,24 +8,20 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use checks::median::{median, percentile};
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio_tungstenite::WebSocketStream;
 
+use crate::cluster::{Cluster, Socket};
 use crate::dialect::{Dialect, Router};
-use crate::subject::Subject;
 
 const PAIRS: usize = 50;
 const OUTSTANDING: usize = 32;
 const PAYLOAD: usize = 128;
 /// Messages a second of all pairs together, for the delay.
-const PACE: u64 = 5_000;
+pub const PACE: u64 = 5_000;
 /// Users for the measurements of connects and memory, and how many of them connect at a time.
 const USERS: usize = 2_000;
 const AT_A_TIME: usize = 8;
-
-type Socket = WebSocketStream<TcpStream>;
 
 /// One measurement of one router.
 #[derive(Default)]
@@ -38,114 +34,149 @@ struct Figures {
     memory_kib: f64,
 }
 
-/// Measures all routers in turn, `rounds` times, and prints medians and their ratios to the floor.
-pub async fn run(binary: &Path, rounds: usize, seconds: u64) -> Result<()> {
-    let routers: Vec<_> =
-        [Some(Router::floor()?), Some(Router::ours(binary)), Router::nats()].into_iter().flatten().collect();
-    let mut all: Vec<Vec<Figures>> = routers.iter().map(|_| Vec::new()).collect();
+/// Measures all routers in turn, `rounds` times, and prints medians and their ratios: on one node to the floor, on several to one node and
+/// to NATS on as many.
+pub async fn run(binary: &Path, nodes: usize, rounds: usize, seconds: u64) -> Result<()> {
+    let ours = |nodes| Some(Router::ours(binary).on(nodes));
+    let nats = |nodes| Router::nats().map(|nats| nats.on(nodes));
+    let routers = if nodes == 1 {
+        vec![Some(Router::floor()?), ours(1), nats(1)]
+    } else {
+        vec![ours(1), ours(nodes), nats(1), nats(nodes)]
+    };
+    let routers: Vec<_> = routers.into_iter().flatten().collect();
+    let mut table = Table { all: routers.iter().map(|_| Vec::new()).collect(), across: nodes > 1 };
     for round in 1..=rounds {
         eprintln!("round {round} of {rounds}");
-        for (router, figures) in routers.iter().zip(&mut all) {
-            figures.push(measure(router, Duration::from_secs(seconds)).await.context(router.name)?);
+        for (router, figures) in routers.iter().zip(&mut table.all) {
+            let measured = measure(router, Duration::from_secs(seconds)).await;
+            figures.push(measured.with_context(|| router.name.clone())?);
         }
     }
-    println!("{PAIRS} pairs, {PAYLOAD} bytes; medians of {rounds}, and as a ratio to the floor");
-    print!("{:<34}", "");
-    routers.iter().for_each(|router| print!("{:>20}", router.name));
-    println!();
-    row(&format!("messages a second, {OUTSTANDING} outstanding"), &all, |figures| figures.per_second);
-    row(&format!("p50, µs, at {PACE} a second"), &all, |figures| figures.p50_us);
-    row(&format!("p99, µs, at {PACE} a second"), &all, |figures| figures.p99_us);
-    row(&format!("CPU µs a message, at {PACE} a second"), &all, |figures| figures.cpu_us);
-    row("connect + register a second", &all, |figures| figures.connects);
-    row("memory per idle user, KiB", &all, |figures| figures.memory_kib);
+    let base = if table.across { "one node" } else { "the floor" };
+    println!("{PAIRS} pairs, {PAYLOAD} bytes; medians of {rounds}, and as a ratio to {base}");
+    if table.across {
+        println!("senders on the first node, receivers on the last; CPU and memory are of all nodes together");
+    }
+    table.head(&routers);
+    table.row(&format!("messages a second, {OUTSTANDING} outstanding"), |figures| figures.per_second);
+    table.row(&format!("p50, µs, at {PACE} a second"), |figures| figures.p50_us);
+    table.row(&format!("p99, µs, at {PACE} a second"), |figures| figures.p99_us);
+    table.row(&format!("CPU µs a message, at {PACE} a second"), |figures| figures.cpu_us);
+    table.row("connect + register a second", |figures| figures.connects);
+    table.row("memory per idle user, KiB", |figures| figures.memory_kib);
     Ok(())
 }
 
-fn row(name: &str, all: &[Vec<Figures>], figure: impl Fn(&Figures) -> f64) {
-    let medians: Vec<f64> = all.iter().map(|figures| median(figures.iter().map(&figure))).collect();
-    print!("{name:<34}");
-    medians.iter().for_each(|figure| print!("{figure:>13.1}{:>7.2}", figure / medians[0]));
-    println!();
+/// What was measured, of each router in each round.
+struct Table {
+    all: Vec<Vec<Figures>>,
+    /// With several nodes: what they are to NATS on as many is one more column.
+    across: bool,
+}
+
+impl Table {
+    fn head(&self, routers: &[Router]) {
+        print!("{:<34}", "");
+        routers.iter().for_each(|router| print!("{:>20}", router.name));
+        if let ([_, ours, _, nats], true) = (routers, self.across) {
+            print!("{:>20}", format!("{} : {}", ours.name, nats.name));
+        }
+        println!();
+    }
+
+    fn row(&self, name: &str, figure: impl Fn(&Figures) -> f64) {
+        let medians: Vec<f64> = self.all.iter().map(|figures| median(figures.iter().map(&figure))).collect();
+        print!("{name:<34}");
+        medians.iter().for_each(|figure| print!("{figure:>13.1}{:>7.2}", figure / medians[0]));
+        if let ([_, ours, _, nats], true) = (&medians[..], self.across) {
+            print!("{:>20.2}", ours / nats);
+        }
+        println!();
+    }
 }
 
 async fn measure(router: &Router, length: Duration) -> Result<Figures> {
     let mut figures = Figures::default();
-    let subject = Subject::launch(router).await?;
-    (figures.connects, figures.memory_kib) = connects(&subject, router.dialect).await?;
-    drop(subject);
-    let subject = Subject::launch(router).await?;
-    let run = Run::start(&subject, router.dialect, length, None).await?;
+    let cluster = Cluster::launch(router).await?;
+    (figures.connects, figures.memory_kib) = connects(&cluster).await?;
+    drop(cluster);
+    let cluster = Cluster::launch(router).await?;
+    let run = Run::start(&cluster, router.dialect, length, None).await?;
     figures.per_second = run.messages as f64 / run.took.as_secs_f64();
-    let mut run = Run::start(&subject, router.dialect, length, Some(PACE)).await?;
+    let run = Run::start(&cluster, router.dialect, length, Some(PACE)).await?;
     figures.cpu_us = run.cpu_us;
-    figures.p50_us = percentile(&mut run.delays_us, 0.50) as f64;
-    figures.p99_us = percentile(&mut run.delays_us, 0.99) as f64;
+    (figures.p50_us, figures.p99_us) = middle_and_slow(&run.deliveries);
     Ok(figures)
 }
 
 /// Connects and registers a second, and what each costs in memory.
-async fn connects(subject: &Subject, dialect: Dialect) -> Result<(f64, f64)> {
-    let (before, start) = (subject.memory().await?, Instant::now());
+async fn connects(cluster: &Cluster) -> Result<(f64, f64)> {
+    let (before, start) = (cluster.memory().await?, Instant::now());
     let mut clients = Vec::with_capacity(USERS);
     for batch in 0..USERS / AT_A_TIME {
-        let users = (0..AT_A_TIME).map(|at| user(subject, dialect, format!("user-{}", batch * AT_A_TIME + at)));
+        let names = (0..AT_A_TIME).map(|at| format!("user-{}", batch * AT_A_TIME + at));
+        let users = names.map(|name| async move { cluster.user(cluster.last(), &name).await });
         clients.extend(futures_util::future::try_join_all(users).await?);
     }
+    cluster.known(USERS).await?;
     let seconds = start.elapsed().as_secs_f64();
-    let memory = (subject.memory().await? - before) / USERS as f64;
+    let memory = (cluster.memory().await? - before) / USERS as f64;
     drop(clients);
     Ok((USERS as f64 / seconds, memory))
-}
-
-async fn user(subject: &Subject, dialect: Dialect, name: String) -> Result<Socket> {
-    let mut socket = subject.connect().await?;
-    socket.send(dialect.register(&name)).await?;
-    loop {
-        let frame = socket.next().await.context("closed before it registered")??;
-        if dialect.is_registered(&frame) {
-            return Ok(socket);
-        }
-    }
 }
 
 /// What all pairs did together.
 pub struct Run {
     pub messages: u64,
     pub took: Duration,
-    pub delays_us: Vec<u64>,
+    pub deliveries: Vec<Delivery>,
     /// The router's, a message.
     pub cpu_us: f64,
 }
 
+/// A message that has come.
+pub struct Delivery {
+    pub sent: Instant,
+    delay_us: u64,
+}
+
+/// The delay that half of them do not exceed, and the one that 99 of a hundred do not; in microseconds.
+pub fn middle_and_slow<'a>(deliveries: impl IntoIterator<Item = &'a Delivery>) -> (f64, f64) {
+    let mut delays_us: Vec<_> = deliveries.into_iter().map(|delivery| delivery.delay_us).collect();
+    (percentile(&mut delays_us, 0.50) as f64, percentile(&mut delays_us, 0.99) as f64)
+}
+
 impl Run {
     /// With a pace, messages leave at their time, whatever became of those before; without one, 32 are outstanding.
-    pub async fn start(subject: &Subject, dialect: Dialect, length: Duration, pace: Option<u64>) -> Result<Self> {
+    pub async fn start(cluster: &Cluster, dialect: Dialect, length: Duration, pace: Option<u64>) -> Result<Self> {
         let mut pairs = Vec::new();
         for pair in 0..PAIRS {
-            let sender = user(subject, dialect, format!("from-{pair}")).await?;
-            let receiver = user(subject, dialect, format!("to-{pair}")).await?;
-            pairs.push((format!("to-{pair}"), sender, receiver));
+            let sender = cluster.user(cluster.first(), &format!("from-{pair}")).await?;
+            let to = format!("to-{pair}");
+            let receiver = cluster.user(cluster.last(), &to).await?;
+            pairs.push((to, sender, receiver));
         }
-        let (start, cpu) = (Instant::now(), subject.cpu());
+        cluster.known(PAIRS).await?;
+        let (start, cpu) = (Instant::now(), cluster.cpu());
         let mut running = JoinSet::new();
         for (to, sender, receiver) in pairs {
             let window = Arc::new(Semaphore::new(OUTSTANDING));
             let sent = Arc::new(AtomicU64::new(u64::MAX));
             let sending = Sending { dialect, to, start, length, pace, window: window.clone(), sent: sent.clone() };
             running.spawn(async move {
-                let (sent, delays_us) =
+                let (sent, deliveries) =
                     tokio::try_join!(sending.run(sender), receive(receiver, dialect, start, &window, &sent))?;
-                ensure!(sent == delays_us.len() as u64, "sent {sent}, received {}", delays_us.len());
-                anyhow::Ok(delays_us)
+                ensure!(sent == deliveries.len() as u64, "sent {sent}, received {}", deliveries.len());
+                anyhow::Ok(deliveries)
             });
         }
-        let mut delays_us = Vec::new();
+        let mut deliveries = Vec::new();
         while let Some(pair) = running.join_next().await {
-            delays_us.extend(pair??);
+            deliveries.extend(pair??);
         }
-        let messages = delays_us.len() as u64;
-        Ok(Self { messages, took: start.elapsed(), delays_us, cpu_us: subject.cpu_us_since(cpu, messages) })
+        let messages = deliveries.len() as u64;
+        Ok(Self { messages, took: start.elapsed(), deliveries, cpu_us: cluster.cpu_us_since(cpu, messages) })
     }
 }
 
@@ -202,17 +233,18 @@ async fn receive(
     start: Instant,
     window: &Semaphore,
     sent: &AtomicU64,
-) -> Result<Vec<u64>> {
-    let mut delays_us = Vec::new();
+) -> Result<Vec<Delivery>> {
+    let mut deliveries = Vec::new();
     loop {
         let frame = socket.next().await.context("the router closed a connection")??;
         let now_us = start.elapsed().as_micros() as u64;
         for sent_us in dialect.sent_us(&frame) {
             if sent_us == LAST {
                 ensure!(sent.load(Ordering::Acquire) != u64::MAX, "the last message came before it was sent");
-                return Ok(delays_us);
+                return Ok(deliveries);
             }
-            delays_us.push(now_us.saturating_sub(sent_us));
+            let sent = start + Duration::from_micros(sent_us);
+            deliveries.push(Delivery { sent, delay_us: now_us.saturating_sub(sent_us) });
             window.add_permits(1);
         }
     }

@@ -23,6 +23,8 @@ pub struct Subject {
     process: Process,
     address: SocketAddr,
     admin: Option<SocketAddr>,
+    /// Where others of its cluster find it.
+    meets: Option<SocketAddr>,
     path: &'static str,
     _config: Option<ConfigFile>,
 }
@@ -33,32 +35,43 @@ impl Subject {
         let process = Process::start(binary, args).with_context(|| format!("cannot start {}", binary.display()))?;
         let ready = process.ready().await.context("it ended without a ready line")?;
         let address = ready.address("ws").context("its ready line names no ws=")?;
-        let admin = ready.address("admin");
-        Ok(Self { process, address, admin, path: "/ws", _config: None })
+        let (admin, meets) = (ready.address("admin"), ready.address("gossip"));
+        Ok(Self { process, address, admin, meets, path: "/ws", _config: None })
     }
 
-    /// Starts a router, whichever it is.
-    pub async fn launch(router: &Router) -> Result<Self> {
+    /// Starts a node of a router, whichever it is; it will find the others by `seed`, one of them.
+    pub async fn launch(router: &Router, seed: Option<&Self>) -> Result<Self> {
         let (binary, args) = router.command();
+        let seed = seed.and_then(|seed| seed.meets);
         match router.dialect {
             Dialect::Gateway => {
-                let args: Vec<&str> = args.iter().map(String::as_str).collect();
+                let seed = seed.map(|seed| format!("--seed={seed}"));
+                let args: Vec<&str> = args.iter().chain(&seed).map(String::as_str).collect();
                 Self::start(binary, &args).await
             }
-            Dialect::Nats => Self::nats(binary).await,
+            Dialect::Nats => Self::nats(binary, router.nodes, seed).await,
         }
     }
 
     /// NATS cannot choose a port for its WebSocket listener and say which, and takes its settings from a file only.
-    async fn nats(binary: &Path) -> Result<Self> {
-        let address: SocketAddr = ([127, 0, 0, 1], free_port()?).into();
-        let config = ConfigFile::write(&format!(
-            "listen: 127.0.0.1:{}\nwebsocket {{ listen: \"{address}\", no_tls: true, compression: false }}\n",
-            free_port()?
-        ))?;
+    async fn nats(binary: &Path, nodes: usize, seed: Option<SocketAddr>) -> Result<Self> {
+        let local = || anyhow::Ok(SocketAddr::from(([127, 0, 0, 1], free_port()?)));
+        let address = local()?;
+        let mut settings = format!(
+            "listen: \"{}\"\nwebsocket {{ listen: \"{address}\", no_tls: true, compression: false }}\n",
+            local()?
+        );
+        let (mut admin, mut meets) = (None, None);
+        if nodes > 1 {
+            let (http, cluster) = (*admin.insert(local()?), *meets.insert(local()?));
+            let routes = seed.map(|seed| format!("\"nats://{seed}\"")).unwrap_or_default();
+            settings +=
+                &format!("http: \"{http}\"\ncluster {{ name: bench, listen: \"{cluster}\", routes: [{routes}] }}\n");
+        }
+        let config = ConfigFile::write(address.port(), &settings)?;
         let process =
             Process::start(binary, &["--config".as_ref(), config.0.as_os_str()]).context("cannot start NATS")?;
-        let started = Self { process, address, admin: None, path: "/", _config: Some(config) };
+        let started = Self { process, address, admin, meets, path: "/", _config: Some(config) };
         eventually(PATIENCE, || started.connect()).await.context("NATS does not serve")?;
         Ok(started)
     }
@@ -96,6 +109,20 @@ impl Subject {
         Ok(memory as f64)
     }
 
+    /// The most memory that it has had, in KiB, since its start or since [`forget_peak`](Self::forget_peak); where /proc tells.
+    pub fn peak(&self) -> Option<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim_end_matches("kB").trim().parse().ok()
+    }
+
+    /// From now on its peak is counted anew.
+    pub fn forget_peak(&self) -> Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.process.id());
+        std::fs::write(&path, "5")
+            .with_context(|| format!("cannot write {path}: peaks of memory are told by Linux only"))
+    }
+
     /// Seconds of CPU used so far, where /proc tells.
     pub fn cpu(&self) -> Option<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).ok()?;
@@ -107,9 +134,13 @@ impl Subject {
 
     /// Microseconds of CPU for each of `count` things, since it had used `before`.
     pub fn cpu_us_since(&self, before: Option<f64>, count: u64) -> f64 {
-        let used = before.zip(self.cpu()).map_or(f64::NAN, |(before, after)| after - before);
-        used * 1e6 / count as f64
+        cpu_us(before, self.cpu(), count)
     }
+}
+
+/// Microseconds of CPU for each of `count` things, of seconds used before and after them.
+pub fn cpu_us(before: Option<f64>, after: Option<f64>, count: u64) -> f64 {
+    before.zip(after).map_or(f64::NAN, |(before, after)| after - before) * 1e6 / count as f64
 }
 
 /// What a node or a broker did not do, as an error that a person reads.
@@ -124,8 +155,9 @@ pub fn told(failure: Failure) -> anyhow::Error {
 struct ConfigFile(PathBuf);
 
 impl ConfigFile {
-    fn write(text: &str) -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("bench-{}.conf", std::process::id()));
+    /// A file for the server at this port of this machine.
+    fn write(port: u16, text: &str) -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("bench-{}-{port}.conf", std::process::id()));
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self(path))
     }

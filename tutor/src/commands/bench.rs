@@ -12,8 +12,16 @@ use crate::cli::SoakArgs;
 use crate::project::{Project, folder_name, phase};
 use crate::{Ended, broker};
 
-/// Whose reference each benchmark measures: the first phase that does what it asks for.
-const SUBJECTS: [(&str, u8); 5] = [("idle", 1), ("echo", 1), ("route", 2), ("crowd", 2), ("kafka", 3)];
+/// Whose reference each benchmark measures, with this flag or without any: the first phase that does what it asks for.
+const SUBJECTS: [(&str, &str, u8); 7] = [
+    ("idle", "", 1),
+    ("echo", "", 1),
+    ("route", "--nodes", 5),
+    ("route", "", 2),
+    ("crowd", "", 2),
+    ("kafka", "", 3),
+    ("snapshot", "", 5),
+];
 /// What the benchmarks call the soak of a phase.
 const SOAKS: [(u8, &str); 2] = [(3, "soak-records"), (5, "soak-cluster")];
 /// Who needs a broker.
@@ -29,9 +37,12 @@ pub fn run(project: &Project, args: &[String]) -> Result<Ended> {
     if let Some(("save", args)) = args.split_first().map(|(name, args)| (name.as_str(), args)) {
         return save::run(project, args);
     }
-    let subject = SUBJECTS.iter().find(|(name, _)| args.first().is_some_and(|arg| arg == name));
+    let is_meant = |name: &str, flag: &str| {
+        args.first().is_some_and(|arg| arg == name) && args.iter().any(|arg| arg.starts_with(flag))
+    };
+    let subject = SUBJECTS.iter().find(|(name, flag, _)| is_meant(name, flag));
     // `gossip` measures a library; and what nobody knows, such as `--help`, the benchmark itself answers.
-    measure(project, subject.map(|(_, number)| phase(*number)).transpose()?, args)
+    measure(project, subject.map(|(.., number)| phase(*number)).transpose()?, args)
 }
 
 /// Does to the reference of a phase, for minutes, what it has to stand.
@@ -57,9 +68,14 @@ fn measure(project: &Project, phase: Option<&Phase>, args: &[String]) -> Result<
         let binary = format!("solution-{}", phase.number);
         command.arg("--bin").arg(release(&project.solutions(), format!("solution-{}", folder_name(phase)), binary)?);
     }
-    if args.first().is_some_and(|name| READERS.contains(&name.as_str())) && lacks("--broker") {
-        let name = broker::NAME;
-        command.arg("--broker").arg(release(&project.root, name.to_owned(), name.to_owned())?);
+    let name = args.first().map_or("", String::as_str);
+    if READERS.contains(&name) && lacks("--broker") {
+        let broker = broker::NAME;
+        command.arg("--broker").arg(release(&project.root, broker.to_owned(), broker.to_owned())?);
+    }
+    if name == "snapshot" && lacks("--crowd") {
+        let (package, name) = (String::from("solution-0-crowd"), String::from("crowd"));
+        command.arg("--crowd").arg(release(&project.solutions(), package, name)?);
     }
     // It ends when its standard input does: however the tutor ends, the benchmark does, and all that it started.
     let mut running = command.arg("--until-eof").stdin(Stdio::piped()).spawn().context("cannot start the benchmark")?;
