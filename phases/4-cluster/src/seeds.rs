@@ -64,7 +64,7 @@ impl<'a> Seeds<'a> {
         if is_found {
             self.lost.remove(name);
         } else if self.lost.insert(name) {
-            tracing::warn!(seed = name, "a seed cannot be found; looking again and again");
+            tracing::warn!(seed = name, "a seed cannot be found");
         }
     }
 }
