@@ -115,6 +115,7 @@ fn as_json() {
 #[test]
 fn green_says_what_was_built_and_what_is_next() {
     insta::assert_snapshot!(green(PHASES[0], None));
+    assert!(green(PHASES[3], None).contains("cargo test -p phase-4-cluster"));
     let last = PHASES.last().expect("there is a phase");
     assert!(!green(last, None).contains("go on"), "nothing follows on the last phase");
     let reference = green(PHASES[0], Some("the reference"));
@@ -125,8 +126,16 @@ fn green_says_what_was_built_and_what_is_next() {
 fn green(phase: &'static Phase, subject: Option<&str>) -> String {
     let reports: Vec<_> = phase.checks.iter().filter(|check| check.step == 1).map(passed).collect();
     let built = questions::of(phase).expect("the phase has a question").built;
-    let verdict =
-        Verdict { phase, reports: &reports, hint: None, built: &built, subject, partial: false, passed_before: false };
+    let verdict = Verdict {
+        phase,
+        reports: &reports,
+        hint: None,
+        built: &built,
+        subject,
+        partial: false,
+        passed_before: false,
+        own_tests: phase.number == 4,
+    };
     fits(verdict.render(Paint { colour: false }))
 }
 

@@ -177,7 +177,9 @@ impl World {
     }
 
     fn start(&self, name: &str, flags: &[&str]) -> Result<Arc<Process>, Failure> {
-        self.story.record("test", name, format!("start {}", flags.join(" ")));
+        // As one could type it.
+        let typed = flags.iter().map(|flag| if flag.contains(' ') { format!("'{flag}'") } else { (*flag).to_owned() });
+        self.story.record("test", name, format!("start {}", typed.collect::<Vec<_>>().join(" ")));
         let base = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
         let process = Process::start(&self.binary, &[&base, flags].concat())
             .map_err(|error| Failure::skip(format!("{} cannot be started: {error}", self.binary.display())))?;

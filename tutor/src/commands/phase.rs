@@ -1,12 +1,13 @@
 //! `phase N`: from a save to a verdict.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use checks::Phase;
 use checks::report::CheckReport;
 use checks::run::{Options, Subject};
+use checks::{PHASES, Phase};
 use serde_json::json;
 
 use super::answer;
@@ -48,7 +49,7 @@ pub fn run(project: &Project, args: &PhaseArgs, json: bool) -> Result<Ended> {
     if run.is_own() {
         run.remember(project)?;
     }
-    run.show(json)
+    run.show(project, json)
 }
 
 /// The binary that the arguments ask for, built if need be.
@@ -86,7 +87,7 @@ pub fn build_code(project: &Project, phase: &Phase, code: Code, json: bool) -> R
     let binary = format!("{kind}-{}", phase.number);
     let loud = !likely_binary(&project.root, &binary, release).exists();
     if loud {
-        eprintln!("{}", building(&name, code));
+        eprintln!("{}", building(phase, code));
     }
     let colour = !json && Paint::of_stdout().colour;
     Build { workspace: &workspace, package: format!("{kind}-{name}"), binary, release, loud, colour }.run()
@@ -131,7 +132,7 @@ impl Run<'_> {
         keep_reports(project, self.phase, &self.reports)
     }
 
-    fn show(&self, json: bool) -> Result<Ended> {
+    fn show(&self, project: &Project, json: bool) -> Result<Ended> {
         let failure = first_failure(&self.reports);
         let hints = Hints::of(self.phase).context("cannot read the hints")?;
         let hint = failure.and_then(|(report, failed)| hints.find(&report.check, failed.observed));
@@ -145,6 +146,7 @@ impl Run<'_> {
             subject: subject.as_deref(),
             partial: self.args.check.is_some(),
             passed_before: self.passed_before && subject.is_none(),
+            own_tests: has_tests(&project.learner(self.phase)),
         };
         let screen = if json { String::new() } else { verdict.render(Paint::of_stdout()) + &self.timings() };
         answer(json, &self.as_json(), &screen);
@@ -176,6 +178,12 @@ impl Run<'_> {
     }
 }
 
+/// Whether a file of the crate has tests in it.
+fn has_tests(crate_folder: &Path) -> bool {
+    let files = fs::read_dir(crate_folder.join("src")).into_iter().flatten().flatten();
+    files.filter_map(|file| fs::read_to_string(file.path()).ok()).any(|code| code.contains("#[cfg(test)]"))
+}
+
 /// 4 for `1.4`.
 fn step_number(step: &str) -> usize {
     step.split('.').nth(1).and_then(|number| number.parse().ok()).unwrap_or(0)
@@ -185,8 +193,14 @@ fn ms(duration: Duration) -> u128 {
     duration.as_millis()
 }
 
-fn building(name: &str, code: Code) -> String {
+fn building(phase: &Phase, code: Code) -> String {
+    let name = folder_name(phase);
     let what = if code.reference { format!("the reference solutions/{name}") } else { format!("phases/{name}") };
-    let long = if code.release { "with optimisations: a minute or two" } else { "half a minute or so" };
+    let kafka = PHASES.iter().any(|earlier| earlier.kafka && earlier.number <= phase.number);
+    let long = match (code.release, kafka) {
+        (true, _) => "with optimisations: a minute or two",
+        (false, true) => "half a minute or so, and two more for Kafka's client",
+        (false, false) => "half a minute or so",
+    };
     format!("Building {what} for the first time, with what it depends on: {long}.")
 }

@@ -108,9 +108,11 @@ struct Table<'w> {
     links: Links<'w>,
     is_linked: bool,
     nodes: BTreeMap<String, Seat>,
-    /// What was told last, by what it is about.
-    told: BTreeMap<String, String>,
+    told: Sayings,
 }
+
+/// What was told last, by the node that says it and by what it is about.
+type Sayings = BTreeMap<(String, String), String>;
 
 struct Seat {
     node: Node,
@@ -127,7 +129,7 @@ impl<'w> Table<'w> {
     async fn typed(&mut self, line: &str) {
         match Order::parse(line) {
             None if line.trim().is_empty() => {}
-            None => println!("{HOW}"),
+            None => println!("there is no `{}`, but:\n{HOW}", visible(line.trim())),
             Some(order) => match self.act(order).await {
                 Ok(done) => println!("{done}"),
                 Err(error) => println!("{}", Paint::of_stdout().red(&error.to_string())),
@@ -184,7 +186,7 @@ impl<'w> Table<'w> {
         let (ws, admin) = (node.ws(), node.admin().address());
         self.nodes.insert(name.to_owned(), Seat { node, answers: true });
         let name = Paint::of_stdout().bold(name);
-        Ok(format!("{name}  cargo tutor chat alice --node {ws}  ·  curl {admin}/cluster"))
+        Ok(format!("{name}  cargo tutor chat alice --node {ws}\n    curl {admin}/cluster"))
     }
 
     fn seat(&mut self, name: &str) -> Result<&mut Seat> {
@@ -198,18 +200,26 @@ impl<'w> Table<'w> {
 
     /// Asks all that answer, and tells what is new.
     async fn look(&mut self) {
-        let mut seen = BTreeMap::new();
+        // What a node has said that is killed or hangs goes without a word: who did that knows.
+        self.told.retain(|(teller, _), _| self.nodes.get(teller).is_some_and(|seat| seat.answers));
+        let mut seen = Sayings::new();
         for (name, seat) in self.nodes.iter().filter(|(_, seat)| seat.answers) {
-            // One that does not answer in time is asked again in the next round.
-            if let Ok(cluster) = seat.node.cluster().await {
-                for row in cluster.members.iter().filter(|row| row.node != *name) {
-                    let link = row.link.as_ref().map_or_else(String::new, |link| format!(", link {link}"));
-                    seen.insert(format!("{name} sees {}", row.node), format!("{}{link}", row.state));
-                }
+            let asked = tokio::join!(seat.node.cluster(), seat.node.admin().sockets());
+            let (Ok(cluster), Ok(sockets)) = asked else {
+                // It is asked again in the next round; until then it has said what it said last.
+                let said = self.told.iter().filter(|((teller, _), _)| teller == name);
+                seen.extend(said.map(|(about, how)| (about.clone(), how.clone())));
+                continue;
+            };
+            for row in cluster.members.iter().filter(|row| row.node != *name) {
+                let link = row.link.as_ref().map_or_else(String::new, |link| format!(", link {link}"));
+                let what = format!("{name} sees {}", row.node);
+                seen.insert((name.clone(), what), format!("{}{link}", row.state));
             }
-            for socket in seat.node.admin().sockets().await.unwrap_or_default() {
+            for socket in sockets {
                 if let Some(user) = &socket.user {
-                    seen.insert(format!("{} on {name}", visible(user)), format!("connection {}", socket.conn));
+                    let what = format!("{} on {name}", visible(user));
+                    seen.insert((name.clone(), what), format!("connection {}", socket.conn));
                 }
             }
         }
@@ -220,10 +230,11 @@ impl<'w> Table<'w> {
 }
 
 /// What has changed, a line each.
-fn news(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<String> {
-    let fresh = now.iter().filter(|(what, how)| before.get(*what) != Some(how));
-    let gone = before.keys().filter(|what| !now.contains_key(*what));
-    fresh.map(|(what, how)| format!("  {what}: {how}")).chain(gone.map(|what| format!("  {what}: no more"))).collect()
+fn news(before: &Sayings, now: &Sayings) -> Vec<String> {
+    let fresh = now.iter().filter(|(about, how)| before.get(*about) != Some(how));
+    let fresh = fresh.map(|((_, what), how)| format!("  {what}: {how}"));
+    let gone = before.keys().filter(|about| !now.contains_key(*about));
+    fresh.chain(gone.map(|(_, what)| format!("  {what}: no more"))).collect()
 }
 
 /// Another user's control characters stay off this terminal.
@@ -258,10 +269,11 @@ mod tests {
 
     #[test]
     fn only_what_is_new_is_told() {
-        let rows = |rows: &[(&str, &str)]| rows.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-        let before = rows(&[("n1 sees n2", "live, link up"), ("alice on n2", "connection 1")]);
+        let said = |by: &str, what: &str, how: &str| ((by.to_owned(), what.to_owned()), how.to_owned());
+        let before =
+            Sayings::from([said("n1", "n1 sees n2", "live, link up"), said("n2", "alice on n2", "connection 1")]);
         assert_eq!(news(&before, &before), Vec::<String>::new());
-        let now = rows(&[("n1 sees n2", "dead, link down")]);
+        let now = Sayings::from([said("n1", "n1 sees n2", "dead, link down")]);
         assert_eq!(news(&before, &now), ["  n1 sees n2: dead, link down", "  alice on n2: no more"]);
     }
 }

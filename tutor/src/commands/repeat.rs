@@ -114,7 +114,7 @@ fn screen(phase: &Phase, tallies: &[Tally], first: Option<&First>, args: &PhaseA
     out.extend(tallies.iter().map(|tally| tally.line(args.repeat, paint)));
     let Some((First { seed, report }, Outcome::Failed(failed))) = first.map(|first| (first, &first.report.outcome))
     else {
-        return out;
+        return out + &format!("\n    All of them pass, {} times.\n", args.repeat);
     };
     if let Some(few) = few_runs(tallies, args) {
         out += &format!("\n{}", prose(&few, 4));

@@ -25,6 +25,8 @@ pub struct Verdict<'a> {
     pub partial: bool,
     /// What fails now passed in the learner's last run.
     pub passed_before: bool,
+    /// The crate has tests of its own, which see what checks from outside do not.
+    pub own_tests: bool,
 }
 
 impl Verdict<'_> {
@@ -88,6 +90,10 @@ impl Verdict<'_> {
         let mut out = format!("\n{}\n", paint.green(&stands));
         if self.subject.is_none() {
             out += &format!("\n    {}\n{}\n", paint.bold("What you have built"), prose(self.built, 6));
+            if self.own_tests {
+                let package = project::folder_name(self.phase);
+                out += &format!("    cargo test -p phase-{package}   its own tests see what no check can\n");
+            }
             out += &afterwards(number);
             if let Some(next) = project::after(self.phase) {
                 out += &format!("    cargo tutor phase {}     go on: {}\n", next.number, next.title);
