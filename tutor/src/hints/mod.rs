@@ -87,3 +87,24 @@ fn fit(key: &Key, check: &str, observed: Observed) -> Option<Fit> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ANY_PHASE, SHEETS};
+    use crate::screen::columns;
+
+    /// Code is shown indented, on a screen of 80 columns, and is not wrapped.
+    const CODE_COLUMNS: usize = 76;
+
+    #[test]
+    fn no_line_of_code_is_wide() {
+        for (name, sheet) in SHEETS.iter().chain(&[("any-phase", ANY_PHASE)]) {
+            let mut fenced = false;
+            for (number, line) in (1..).zip(sheet.lines()) {
+                fenced ^= line.starts_with("```");
+                let fits = !fenced || columns(line) <= CODE_COLUMNS;
+                assert!(fits, "tests/hints/{name}.md:{number} is over {CODE_COLUMNS} columns: {line}");
+            }
+        }
+    }
+}
