@@ -93,8 +93,8 @@ mod tests {
     use super::{ANY_PHASE, SHEETS};
     use crate::screen::columns;
 
-    /// Code is shown indented, on a screen of 80 columns, and is not wrapped.
-    const CODE_COLUMNS: usize = 76;
+    /// Code is shown six columns in, on a screen of 80, and is not wrapped.
+    const CODE_COLUMNS: usize = 74;
 
     #[test]
     fn no_line_of_code_is_wide() {
