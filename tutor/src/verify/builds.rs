@@ -128,9 +128,9 @@ impl Task {
 fn stair(phase: &Phase, subject: &Subject, options: &Options, done: u8) -> Result<()> {
     let next = done + 1;
     let wanted = phase.checks.iter().find(|check| check.step == next).context("the next step has no check")?;
-    let reports = run_checks(phase, subject, options, false);
+    let reports = run_checks(phase, subject, &up_to(phase, next, options));
     let Some((report, _)) = first_failure(&reports) else {
-        bail!("expected `{}` to fail, and everything passed", wanted.id)
+        bail!("expected `{}` to fail, and everything up to its step passed", wanted.id)
     };
     ensure!(report.check == wanted.id, "expected `{}` to be the first to fail, and saw {}", wanted.id, told(report));
     Ok(())
@@ -152,17 +152,19 @@ fn matters(phase: &Phase, subject: &Subject, options: &Options, step: u8) -> Res
     let name = format!("{}.{step}", phase.number);
     // Only its own: without one step many others fail, and each of those waits for its deadline.
     let own = Options { only: vec![name.clone()], ..options.clone() };
-    let reports = run_checks(phase, subject, &own, false);
+    let reports = run_checks(phase, subject, &own);
     ensure!(first_failure(&reports).is_some(), "expected a check of step {name} to fail, and all of them passed");
     Ok(())
 }
 
 fn caught(phase: &Phase, subject: &Subject, options: &Options, mistake: &Mistake) -> Result<()> {
     let mut others = Vec::new();
+    let steps = phase.checks.iter().filter(|check| mistake.failures().any(|(named, _)| named == check.id));
+    let last = steps.map(|check| check.step).max().context("the mistake's check is not there")?;
     for _ in 0..CHANCES {
-        let reports = run_checks(phase, subject, options, false);
+        let reports = run_checks(phase, subject, &up_to(phase, last, options));
         let Some((report, failed)) = first_failure(&reports) else {
-            bail!("expected `{}` to fail, and everything passed", mistake.check)
+            bail!("expected `{}` to fail, and everything up to its step passed", mistake.check)
         };
         if mistake.failures().any(|failure| failure == (&report.check, failed.observed)) {
             let hints = Hints::of(phase)?;
@@ -178,8 +180,13 @@ fn caught(phase: &Phase, subject: &Subject, options: &Options, mistake: &Mistake
     bail!("expected {}, and saw {}", wanted.join(" or "), others.join("\nand "))
 }
 
-fn run_checks(phase: &Phase, subject: &Subject, options: &Options, all: bool) -> Vec<CheckReport> {
-    checks::run::run(phase, subject, &Options { all, ..options.clone() }, &mut |_| {})
+/// The checks of all steps up to this one: those of later ones would only take the processor from them.
+fn up_to(phase: &Phase, step: u8, options: &Options) -> Options {
+    Options { only: (1..=step).map(|step| format!("{}.{step}", phase.number)).collect(), ..options.clone() }
+}
+
+fn run_checks(phase: &Phase, subject: &Subject, options: &Options) -> Vec<CheckReport> {
+    checks::run::run(phase, subject, options, &mut |_| {})
 }
 
 /// A failure in a few lines, for whoever writes the course.
