@@ -42,6 +42,11 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// What clients of it say.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// Where messages come from.
     pub fn first(&self) -> &Subject {
         &self.nodes[0]

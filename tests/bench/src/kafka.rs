@@ -174,8 +174,8 @@ impl Bench<'_> {
     async fn floor(&self) -> Result<Figures> {
         let length = Duration::from_secs(self.options.seconds as u64);
         let floor = Cluster::launch(&Router::floor()?).await?;
-        let all = Run::start(&floor, Dialect::Gateway, length, None).await?;
-        let paced = Run::start(&floor, Dialect::Gateway, length, Some(PACE as u64)).await?;
+        let all = Run::start(&floor, length, None).await?;
+        let paced = Run::start(&floor, length, Some(PACE as u64)).await?;
         let (p50_us, p99_us) = middle_and_slow(&paced.deliveries);
         Ok(Figures {
             per_second: all.messages as f64 / all.took.as_secs_f64(),

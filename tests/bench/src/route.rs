@@ -102,9 +102,9 @@ async fn measure(router: &Router, length: Duration) -> Result<Figures> {
     (figures.connects, figures.memory_kib) = connects(&cluster).await?;
     drop(cluster);
     let cluster = Cluster::launch(router).await?;
-    let run = Run::start(&cluster, router.dialect, length, None).await?;
+    let run = Run::start(&cluster, length, None).await?;
     figures.per_second = run.messages as f64 / run.took.as_secs_f64();
-    let run = Run::start(&cluster, router.dialect, length, Some(PACE)).await?;
+    let run = Run::start(&cluster, length, Some(PACE)).await?;
     figures.cpu_us = run.cpu_us;
     (figures.p50_us, figures.p99_us) = middle_and_slow(&run.deliveries);
     Ok(figures)
@@ -149,8 +149,8 @@ pub fn middle_and_slow<'a>(deliveries: impl IntoIterator<Item = &'a Delivery>) -
 
 impl Run {
     /// With a pace, messages leave at their time, whatever became of those before; without one, 32 are outstanding.
-    pub async fn start(cluster: &Cluster, dialect: Dialect, length: Duration, pace: Option<u64>) -> Result<Self> {
-        let mut pairs = Vec::new();
+    pub async fn start(cluster: &Cluster, length: Duration, pace: Option<u64>) -> Result<Self> {
+        let (mut pairs, dialect) = (Vec::new(), cluster.dialect());
         for pair in 0..PAIRS {
             let sender = cluster.user(cluster.first(), &format!("from-{pair}")).await?;
             let to = format!("to-{pair}");

@@ -12,7 +12,7 @@ use checks::harness::eventually_each;
 use checks::median::median;
 
 use crate::cluster::Cluster;
-use crate::dialect::{Dialect, Router};
+use crate::dialect::Router;
 use crate::route::{Delivery, PACE, Run, middle_and_slow};
 use crate::subject::{Subject, told};
 
@@ -55,11 +55,11 @@ pub async fn run(options: &Options) -> Result<()> {
     let length = Duration::from_secs(options.seconds);
     let cluster = Cluster::launch(&Router::ours(&options.crowd)).await?;
     let users = cluster.first().admin()?.counter("registry.users").await.map_err(told)?;
-    let alone = Run::start(&cluster, Dialect::Gateway, length, Some(PACE)).await?.deliveries;
+    let alone = Run::start(&cluster, length, Some(PACE)).await?.deliveries;
     let (mut newcomers, mut meanwhile) = (Vec::new(), Vec::new());
     for round in 1..=options.rounds {
         eprintln!("newcomer {round} of {}", options.rounds);
-        let traffic = Run::start(&cluster, Dialect::Gateway, length, Some(PACE));
+        let traffic = Run::start(&cluster, length, Some(PACE));
         let (newcomer, run) = tokio::try_join!(newcomer(cluster.first(), &options.bin, users), traffic)?;
         meanwhile.extend(run.deliveries.into_iter().filter(|delivery| newcomer.told.contains(&delivery.sent)));
         newcomers.push(newcomer);

@@ -78,12 +78,7 @@ impl Subject {
 
     /// A WebSocket client of it.
     pub async fn connect(&self) -> Result<WebSocketStream<TcpStream>> {
-        let stream = TcpStream::connect(self.address).await.context("cannot connect")?;
-        stream.set_nodelay(true)?;
-        let url = format!("ws://{}{}", self.address, self.path);
-        let config = WebSocketConfig::default().read_buffer_size(4096);
-        let (ws, _) = client_async_with_config(url, stream, Some(config)).await.context("refused the upgrade")?;
-        Ok(ws)
+        connect(self.address, self.path).await
     }
 
     /// Its admin listener, where it has one.
@@ -136,6 +131,15 @@ impl Subject {
     pub fn cpu_us_since(&self, before: Option<f64>, count: u64) -> f64 {
         cpu_us(before, self.cpu(), count)
     }
+}
+
+/// A WebSocket client of whoever listens there, with a buffer for the little that one of many reads.
+pub async fn connect(address: SocketAddr, path: &str) -> Result<WebSocketStream<TcpStream>> {
+    let stream = TcpStream::connect(address).await.context("cannot connect")?;
+    stream.set_nodelay(true)?;
+    let config = WebSocketConfig::default().read_buffer_size(4096);
+    let upgraded = client_async_with_config(format!("ws://{address}{path}"), stream, Some(config)).await;
+    Ok(upgraded.context("refused the upgrade")?.0)
 }
 
 /// Microseconds of CPU for each of `count` things, of seconds used before and after them.

@@ -31,7 +31,22 @@ impl Node {
     pub async fn connections(&self, user: &str) -> Result<Vec<String>, Failure> {
         let path = user_path(user);
         let answer = self.admin().peek(&path).await?;
-        connections(&answer, user).inspect_err(|_| self.record_lookup(&path, &answer))
+        let listed = rows(&answer, user).inspect_err(|_| self.record_lookup(&path, &answer))?;
+        Ok(listed.into_iter().map(|(_, conn)| conn).collect())
+    }
+
+    /// Where `GET /users/{id}` says that a user is, as [`place`] writes it, sorted; none when it says that nobody is there. Unrecorded.
+    ///
+    /// # Errors
+    ///
+    /// `WrongAnswer` if it says something else.
+    pub async fn places(&self, user: &str) -> Result<Vec<String>, Failure> {
+        let path = user_path(user);
+        let answer = self.admin().peek(&path).await?;
+        let listed = rows(&answer, user).inspect_err(|_| self.record_lookup(&path, &answer))?;
+        let mut places: Vec<_> = listed.iter().map(|(node, conn)| place(node, conn)).collect();
+        places.sort_unstable();
+        Ok(places)
     }
 
     /// Fails unless `GET /users/{id}` lists these connections and no others, in this order, now.
@@ -140,18 +155,24 @@ pub fn messages_path(user: &str) -> String {
     format!("{}/messages", user_path(user))
 }
 
-fn connections(answer: &Answer, user: &str) -> Result<Vec<String>, Failure> {
+/// A node and a connection there: `n1#3`.
+pub fn place(node: &str, conn: &str) -> String {
+    format!("{node}#{conn}")
+}
+
+/// The node and the connection of each row.
+fn rows(answer: &Answer, user: &str) -> Result<Vec<(String, String)>, Failure> {
     if answer.status == 404 && answer.error_code() == Some("not_connected") {
         return Ok(Vec::new());
     }
     let expected = || Failure::new(Observed::WrongAnswer, r#"{"user":"…","connections":[{"node":"…","conn":"…"}]}"#);
     let rows = answer.body.get("connections").and_then(Value::as_array).ok_or_else(expected)?;
-    let conn = |row: &Value| {
-        let text = |name| row.get(name).and_then(Value::as_str);
-        text("node").and(text("conn")).map(str::to_owned)
+    let row = |row: &Value| {
+        let text = |name| row.get(name).and_then(Value::as_str).map(str::to_owned);
+        text("node").zip(text("conn"))
     };
     let named = answer.status == 200 && answer.body.get("user").and_then(Value::as_str) == Some(user);
-    rows.iter().map(conn).collect::<Option<Vec<_>>>().filter(|_| named).ok_or_else(expected)
+    rows.iter().map(row).collect::<Option<Vec<_>>>().filter(|_| named).ok_or_else(expected)
 }
 
 /// What a lookup says, in words.

@@ -12,7 +12,7 @@ use super::closing::{read_to_close, says};
 use super::flood::{Flood, PUSH_BYTES, Tally, fill_up, label, message, push_until, stall, stall_alone};
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
-use crate::harness::{Failure, Judge, Node, PATIENCE, Peer, RawClient, Seen, Socket, World, ensure};
+use crate::harness::{Failure, Judge, Node, PATIENCE, Peer, ROOM_FOR_TWO, RawClient, Seen, Socket, World, ensure};
 
 /// How many messages a pipelining client sends: many times what a mailbox of 64 holds.
 const PIPELINED: usize = 1000;
@@ -50,7 +50,7 @@ pub async fn slow(world: &World) -> Result<(), Failure> {
 pub async fn pings(world: &World) -> Result<(), Failure> {
     // A push that takes as long as its timeout is taken for stuck: longer than a busy machine is late, and so long before the grace is over.
     let graces = ["--slow-grace", "450ms", "--close-grace", "2s", "--deliver-timeout", "150ms"];
-    let node = world.node(&[&graces[..], &["--mailbox-bytes", "131072"]].concat()).await?;
+    let node = world.node(&[&graces[..], &ROOM_FOR_TWO].concat()).await?;
     let mut deaf = node.connect_stalled("a").await?;
     let id = node.listed(&[]).await?;
     // What a node touches for the first time is not counted.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::stuck::{ROOM_FOR_TWO, big, fill, read_until, until_refused};
+use super::stuck::{fill, read_until, until_refused};
 use crate::Observed;
-use crate::harness::{Client, Failure, Heard, Judge, Node, RawClient, Talk, World, ensure};
+use crate::harness::{Client, Failure, Heard, Judge, Node, ROOM_FOR_TWO, RawClient, Talk, World, ensure, large};
 
 /// What is refused at once is told within this, a fraction of `--deliver-timeout`, also on a busy machine.
 const AT_ONCE: Duration = Duration::from_millis(300);
@@ -25,7 +25,7 @@ pub async fn told(world: &World) -> Result<(), Failure> {
     // An error is told without a ref as well. Some may still be taken: the kernel moves in jerks.
     let mut told = None;
     for n in 0..ATTEMPTS {
-        a.message("bob", &big(n), None).await?;
+        a.message("bob", &large(n), None).await?;
         told = a.hear_within(AT_ONCE).await?;
         if told.as_ref().is_some_and(|told| told.kind() != "ok") {
             break;
@@ -40,7 +40,7 @@ pub async fn post(world: &World) -> Result<(), Failure> {
     let (_a, _deaf) = alice_and_stuck_bob(&node).await?;
     for n in 0..ATTEMPTS {
         // One that is not answered at once was taken.
-        let Ok(answer) = timeout(AT_ONCE, node.post_to("bob", &big(n))).await else { continue };
+        let Ok(answer) = timeout(AT_ONCE, node.post_to("bob", &large(n))).await else { continue };
         let answer = answer?;
         if answer.status != 202 {
             let gone = answer.error_code() == Some("unavailable");
@@ -57,7 +57,7 @@ pub async fn others(world: &World) -> Result<(), Failure> {
     let (mut c, _) = node.user("carol").await?;
     for n in 0..10 {
         let (reference, payload) = (format!("carol-{n}"), n.to_string());
-        a.message("bob", &big(n), None).await?;
+        a.message("bob", &large(n), None).await?;
         a.message("carol", &payload, Some(&reference)).await?;
         c.expect_message(Some("alice"), &payload).await.judged(Observed::OthersAffected, "the message, at once")?;
         // What alice is told about bob is not the question here.
@@ -75,9 +75,9 @@ pub async fn device(world: &World) -> Result<(), Failure> {
     let _full_too = stuck_bob(&node, "bob#3").await?;
     for n in 0..3 {
         let reference = n.to_string();
-        a.message("bob", &big(n), Some(&reference)).await?;
+        a.message("bob", &large(n), Some(&reference)).await?;
         healthy
-            .expect_message(Some("alice"), &big(n))
+            .expect_message(Some("alice"), &large(n))
             .await
             .seen_as(Observed::NothingArrived, Observed::DeviceForgotten)?;
         let told = a.hear().await.seen_as(Observed::NothingArrived, Observed::NeverTold)?;
@@ -92,7 +92,7 @@ pub async fn memory(world: &World) -> Result<(), Failure> {
     let node = world.node(&ROOM_FOR_TWO).await?;
     let (mut a, _deaf) = alice_and_stuck_bob(&node).await?;
     let before = node.rss_kib().await?;
-    let (payload, mut refused) = (big(0), 0);
+    let (payload, mut refused) = (large(0), 0);
     for _ in 0..SENT / BATCH {
         for _ in 0..BATCH {
             a.message("bob", &payload, None).await?;
@@ -121,8 +121,8 @@ pub async fn room_again(world: &World) -> Result<(), Failure> {
     read_until(&mut deaf, r#""last""#).await?;
     // Those that waited are answered first.
     while !a.hear().await.seen_as(Observed::NothingArrived, Observed::NeverTold)?.is_ok("last") {}
-    a.message("bob", &big(0), Some("large")).await?;
-    read_until(&mut deaf, &big(0)).await?;
+    a.message("bob", &large(0), Some("large")).await?;
+    read_until(&mut deaf, &large(0)).await?;
     a.expect_ok("large").await.map(drop)
 }
 

@@ -5,7 +5,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::stuck;
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
-use crate::harness::{Failure, Judge, Node, Peer, Talk, World, ensure};
+use crate::harness::{Failure, Judge, Node, Peer, ROOM_FOR_TWO, Talk, World, ensure};
 
 /// How many come and go.
 const CYCLES: usize = 200;
@@ -50,7 +50,7 @@ pub async fn silent(world: &World) -> Result<(), Failure> {
 pub async fn slow(world: &World) -> Result<(), Failure> {
     // It is closing for a long time, and nobody may take it for open meanwhile.
     let graces = ["--slow-grace", "100ms", "--close-grace", "3s"];
-    let node = world.node(&[&graces[..], &stuck::ROOM_FOR_TWO].concat()).await?;
+    let node = world.node(&[&graces[..], &ROOM_FOR_TWO].concat()).await?;
     let mut deaf = node.connect_stalled("alice").await?;
     let conn = deaf.register("alice").await?;
     stuck::fill(&node, &conn).await?;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::goodbye::close;
 use super::stuck;
 use crate::Observed;
-use crate::harness::{Failure, Heard, Judge, Socket, Talk, World, ensure};
+use crate::harness::{Failure, Heard, Judge, Socket, Talk, World, ensure, large};
 
 /// Sent without waiting.
 const PIPELINED: usize = 200;
@@ -204,7 +204,7 @@ pub async fn unavailable(world: &World) -> Result<(), Failure> {
         let mut owed = vec![stuck::until_silent(&node, &mut a, "bob", &conn).await?];
         for n in 0..BEHIND {
             let reference = format!("{conn}-behind-{n}");
-            a.message("bob", &stuck::big(n), Some(&reference)).await?;
+            a.message("bob", &large(n), Some(&reference)).await?;
             owed.push(reference);
         }
         // The node takes a sender's frames in order, so all of them wait for bob by the time of the pong.

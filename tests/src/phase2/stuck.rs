@@ -5,25 +5,14 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use crate::Observed;
-use crate::harness::{Failure, Heard, Judge, Node, PATIENCE, Peer, RawClient, Seen, Talk, ensure};
+use crate::harness::{Failure, Heard, Judge, LARGE_BYTES, Node, PATIENCE, Peer, RawClient, Seen, Talk, ensure, large};
 
-/// Large, so that the kernel's own buffers are soon full; within the default `--max-message`.
-const BIG_BYTES: usize = 60_000;
 /// 12 MB: several times what a kernel keeps for a connection.
 const BIG_AT_MOST: usize = 200;
 /// An answer that is known at once comes within this, mostly; if it was only late, the checks go on.
 const MOMENT: Duration = Duration::from_millis(30);
 /// So many messages in a row without a word: nobody will be told at once any more.
 const SILENCES: usize = 15;
-
-/// A mailbox of the checks with stuck recipients: two of those messages, and not a third.
-pub const ROOM_FOR_TWO: [&str; 2] = ["--mailbox-bytes", "131072"];
-
-/// A large payload, which begins with its number.
-pub fn big(number: usize) -> String {
-    let number = number.to_string();
-    format!("\"{number} {}\"", "x".repeat(BIG_BYTES - number.len()))
-}
 
 /// Sends large messages, numbered on from `next`, each when the one before was answered with `ok`; gives the answer that was none.
 ///
@@ -33,7 +22,7 @@ pub fn big(number: usize) -> String {
 pub async fn until_not_ok(sender: &mut impl Talk, to: &str, next: &mut usize) -> Result<Heard, Failure> {
     while *next < BIG_AT_MOST {
         let reference = next.to_string();
-        sender.message(to, &big(*next), Some(&reference)).await?;
+        sender.message(to, &large(*next), Some(&reference)).await?;
         *next += 1;
         let told = sender.hear().await.seen_as(Observed::NothingArrived, Observed::NeverTold)?;
         ensure(told.reference() == Some(&reference), Observed::WrongAnswer, format!("an answer (ref {reference})"))?;
@@ -52,7 +41,7 @@ pub async fn until_not_ok(sender: &mut impl Talk, to: &str, next: &mut usize) ->
 pub async fn until_silent(node: &Node, sender: &mut impl Talk, to: &str, conn: &str) -> Result<String, Failure> {
     for n in 0..BIG_AT_MOST {
         let reference = format!("{conn}-{n}");
-        sender.message(to, &big(n), Some(&reference)).await?;
+        sender.message(to, &large(n), Some(&reference)).await?;
         let mut told = sender.hear_within(MOMENT).await?;
         while told.is_none() {
             let rows = node.admin().sockets().await?;
@@ -78,7 +67,10 @@ pub async fn until_refused(sender: &mut impl Talk, to: &str) -> Result<Heard, Fa
     let mut silences = 0;
     for n in 0..BIG_AT_MOST {
         let reference = n.to_string();
-        sender.message(to, &big(n), Some(&reference)).await.seen_as(Observed::NothingArrived, Observed::ToldTooLate)?;
+        sender
+            .message(to, &large(n), Some(&reference))
+            .await
+            .seen_as(Observed::NothingArrived, Observed::ToldTooLate)?;
         silences += 1;
         while let Some(told) = sender.hear_within(MOMENT).await? {
             let overloaded = told.is_error("overloaded", told.reference());
@@ -105,10 +97,10 @@ pub async fn until_refused(sender: &mut impl Talk, to: &str) -> Result<Heard, Fa
 /// `NeverOverloaded` if there is no end to what is taken.
 pub async fn fill(node: &Node, conn: &str) -> Result<(), Failure> {
     let path = format!("/sockets/{conn}");
-    node.admin().record_asked(format!("POST {path}, {BIG_BYTES} bytes each, again and again"));
+    node.admin().record_asked(format!("POST {path}, {LARGE_BYTES} bytes each, again and again"));
     for n in 0..BIG_AT_MOST {
         // Who goes before the answer leaves the frame in the mailbox, where it belongs.
-        let Ok(answer) = timeout(MOMENT, node.admin().post_quietly(&path, big(n).into())).await else { continue };
+        let Ok(answer) = timeout(MOMENT, node.admin().post_quietly(&path, large(n).into())).await else { continue };
         let answer = answer?;
         if answer.status == 404 || answer.status == 503 && stays_full(node, conn).await? {
             node.admin().record(&answer);

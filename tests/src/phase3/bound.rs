@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::scene::{
-    JOIN, OFTEN, ROOM_FOR_TWO, deaf_bob, expect_first, expect_numbers, expect_record, node, numbers, stuck,
-    too_much_for_bob,
+    JOIN, OFTEN, deaf_bob, expect_first, expect_numbers, expect_record, node, numbers, stuck, too_much_for_bob,
 };
 use crate::Observed;
 use crate::harness::topic::record_for;
-use crate::harness::{Failure, Judge, Node, Talk, World, ensure, eventually};
+use crate::harness::{Failure, Judge, Node, ROOM_FOR_TWO, Talk, World, ensure, eventually};
 
 /// Partitions full of bob's records: 14 MB.
 const PARTITIONS: i32 = 4;

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::scene::{
-    JOIN, OFTEN, ROOM_FOR_TWO, deaf_bob, expect_first, expect_numbers, node, numbers, stuck, too_much_for_bob,
-};
+use super::scene::{JOIN, OFTEN, deaf_bob, expect_first, expect_numbers, node, numbers, stuck, too_much_for_bob};
 use crate::Observed;
 use crate::harness::broker::NewRecord;
 use crate::harness::topic::record_for;
-use crate::harness::{Failure, Judge, Node, PATIENCE, Topic, World, ensure, eventually};
+use crate::harness::{Failure, Judge, Node, PATIENCE, ROOM_FOR_TWO, Topic, World, ensure, eventually};
 
 /// Several commit intervals: who commits too early does it within one.
 const INTERVALS: Duration = Duration::from_millis(120);

@@ -1,12 +1,10 @@
 //! Step 3.4: one user holds up nobody else.
 
 use super::commit::never_above_written;
-use super::scene::{
-    JOIN, OFTEN, ROOM_FOR_TWO, deaf_bob, expect_numbers, expect_record, node, numbers, stuck, too_much_for_bob,
-};
+use super::scene::{JOIN, OFTEN, deaf_bob, expect_numbers, expect_record, node, numbers, stuck, too_much_for_bob};
 use crate::Observed;
 use crate::harness::topic::record_for;
-use crate::harness::{Failure, Judge, Peer, World, ensure, eventually};
+use crate::harness::{Failure, Judge, Peer, ROOM_FOR_TWO, World, ensure, eventually};
 
 /// Many times what fits into the mailbox of the check.
 const MANY: usize = 500;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::scene::{JOIN, ROOM_FOR_TWO, deaf_bob, node, node_called, stuck, too_much_for_bob};
+use super::scene::{JOIN, deaf_bob, node, node_called, stuck, too_much_for_bob};
 use crate::Observed;
 use crate::harness::broker::NewRecord;
 use crate::harness::topic::record_for;
-use crate::harness::{Client, Failure, Node, PATIENCE, Peer, RawClient, Seen, World, ensure, eventually};
+use crate::harness::{Client, Failure, Node, PATIENCE, Peer, ROOM_FOR_TWO, RawClient, Seen, World, ensure, eventually};
 
 /// Nothing is committed but by what the check is about.
 const NEVER: [&str; 2] = ["--commit-interval", "1h"];

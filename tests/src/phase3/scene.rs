@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::Observed;
 use crate::harness::broker::NewRecord;
 use crate::harness::topic::record_for;
-use crate::harness::{Client, Failure, Judge, Node, PATIENCE, RawClient, Talk, Topic, World, ensure, eventually};
+use crate::harness::{
+    Client, Failure, Judge, Node, PATIENCE, RawClient, Talk, Topic, World, ensure, eventually, large,
+};
 
 /// Until a node has joined its group and read its first record: a tenth of it is usual.
 pub const JOIN: Duration = Duration::from_secs(3);
@@ -14,10 +16,6 @@ pub const JOIN: Duration = Duration::from_secs(3);
 const SESSION: [&str; 2] = ["--kafka-session-timeout", "1300ms"];
 /// Commits come so often that a check need not wait for them.
 pub const OFTEN: [&str; 2] = ["--commit-interval", "20ms"];
-/// A mailbox with room for two large records, and not for a third.
-pub const ROOM_FOR_TWO: [&str; 2] = ["--mailbox-bytes", "131072"];
-/// Large, so that the kernel's own buffers are soon full; within the default `--max-message`.
-const BIG_BYTES: usize = 60_000;
 /// More than a kernel keeps for a connection with the smallest of buffers.
 const BIG_RECORDS: usize = 60;
 
@@ -113,15 +111,9 @@ pub fn numbers(user: &str, first: usize, count: usize) -> Vec<NewRecord> {
     (first..first + count).map(|number| record_for(user, &number.to_string()).to_partition(0)).collect()
 }
 
-/// A large payload, which begins with its number.
-pub fn big(number: usize) -> String {
-    let number = number.to_string();
-    format!("\"{number} {}\"", "x".repeat(BIG_BYTES - number.len()))
-}
-
 /// More large records for bob than he, who does not read, and his mailbox can hold.
 pub fn too_much_for_bob() -> Vec<NewRecord> {
-    (0..BIG_RECORDS).map(|number| record_for("bob", &big(number)).to_partition(0)).collect()
+    (0..BIG_RECORDS).map(|number| record_for("bob", &large(number)).to_partition(0)).collect()
 }
 
 /// Bob, who does not read.

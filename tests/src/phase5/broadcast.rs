@@ -1,7 +1,8 @@
 //! Step 5.6: a broadcast reaches everybody.
 
-use super::scene::{Scene, hears, knows, place};
+use super::scene::{Scene, hears, knows};
 use crate::Observed;
+use crate::harness::users::place;
 use crate::harness::{Failure, Talk, World, ensure};
 
 pub async fn all(world: &World) -> Result<(), Failure> {

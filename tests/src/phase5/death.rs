@@ -1,6 +1,7 @@
 //! Step 5.4: what a node has said dies with it.
 
-use super::scene::{Scene, knows, link_is, place};
+use super::scene::{Scene, knows, link_is};
+use crate::harness::users::place;
 use crate::harness::{Failure, World};
 
 pub async fn killed(world: &World) -> Result<(), Failure> {

@@ -1,16 +1,15 @@
 //! Step 5.6: a message goes where its user is.
 
-use super::scene::{NO_BEATS, Scene, hears, is_told_ok, knows, place};
+use super::scene::{NO_BEATS, Scene, hears, is_told_ok, knows};
 use crate::Observed;
 use crate::harness::gateway::message_frame;
 use crate::harness::topic::record_for;
-use crate::harness::{Client, Failure, Judge, Node, Peer, Seen, Talk, World, ensure};
-use tokio::time::timeout;
+use crate::harness::users::place;
+use crate::harness::{Client, Failure, Judge, Node, Talk, World, ensure};
+use crate::phase3::scene::{expect_first, expect_numbers};
 
 /// Enough to be in many batches.
 const IN_ORDER: usize = 500;
-/// So long may a message be under way; a thousandth of it is usual.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Two nodes, and bob on the second.
 ///
@@ -78,28 +77,7 @@ pub async fn order(world: &World) -> Result<(), Failure> {
     for n in 0..IN_ORDER {
         alice.say(&message_frame("bob", &n.to_string(), None), "").await?;
     }
-    for n in 0..IN_ORDER {
-        expect_number(&mut bob, n).await?;
-    }
-    Ok(())
-}
-
-/// The next message has this number as its payload; unrecorded if so.
-async fn expect_number(bob: &mut Client, number: usize) -> Result<(), Failure> {
-    let expected = format!("message {number}");
-    let seen = timeout(PATIENCE, bob.next()).await.ok();
-    if let Some(Seen::Text(text)) = &seen
-        && text.ends_with(&format!(r#""payload":{number}}}"#))
-    {
-        return Ok(());
-    }
-    bob.record_seen(seen.as_ref().map_or_else(|| "(nothing more)".to_owned(), ToString::to_string));
-    let observed = match seen {
-        Some(Seen::Text(_)) => Observed::OutOfOrder,
-        Some(other) => other.instead_of_message(),
-        None => Observed::MessageLost,
-    };
-    Err(Failure::new(observed, expected))
+    expect_numbers(&mut bob, 0, IN_ORDER).await.seen_as(Observed::RecordLost, Observed::MessageLost)
 }
 
 pub async fn owner(world: &World) -> Result<(), Failure> {
@@ -156,7 +134,7 @@ pub async fn kafka(world: &World) -> Result<(), Failure> {
     let first = scene.node("n1", &flags.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     knows(&first, "bob", &[place("n2", &conn)]).await?;
     first.admin().post("/ingest/resume", "").await?.expect(202, None)?;
-    let id = crate::phase3::scene::expect_first(&mut bob, "1").await?;
+    let id = expect_first(&mut bob, "1").await?;
     ensure(id.ends_with("-0-0"), Observed::WrongId, "the id of the record: topic-0-0")?;
     hears(&mut bob, None, "2", Observed::RecordLost).await?;
     topic.all_committed(super::scene::SOON, Observed::NotCommitted).await

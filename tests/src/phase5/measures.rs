@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::scene::{NEVER, SOON, link_is, places};
+use super::scene::{NEVER, SOON, link_is};
 use crate::Observed;
 use crate::harness::frame::{self, Frame};
 use crate::harness::gateway::message_frame;
@@ -97,7 +97,7 @@ async fn pair(nodes: &[Node; 2]) -> Result<(RawClient, RawClient), Failure> {
 
 async fn is_known(node: &Node, user: &str) -> Result<(), Failure> {
     let look = || async {
-        let is_known = !places(node, user).await?.is_empty();
+        let is_known = !node.places(user).await?.is_empty();
         ensure(is_known, Observed::RowUnknown, format!("{user} known on the other node"))
     };
     eventually(SOON, look).await

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::forward::bob_on_n2;
-use super::scene::{Scene, hears, is_told_ok, knows, place};
-use super::told::{big, until_not_written};
+use super::scene::{Scene, hears, is_told_ok, knows};
+use super::told::until_not_written;
 use crate::Observed;
 use crate::harness::gateway::message_frame;
-use crate::harness::{Client, Failure, Judge, Node, Talk, World, ensure};
+use crate::harness::users::place;
+use crate::harness::{Client, Failure, Judge, Node, ROOM_FOR_TWO, Talk, World, ensure, large};
 
 /// Room for a few large messages.
 const NARROW: [&str; 2] = ["--link-bytes", "200000"];
@@ -31,7 +32,7 @@ pub async fn bound(world: &World) -> Result<(), Failure> {
     world.story().record("alice", "n1", format!("{FLOOD} messages to bob of 60,000 bytes"));
     let mut refused = 0;
     for n in 0..FLOOD {
-        alice.say(&message_frame("bob", &big(n), Some(&n.to_string())), "").await?;
+        alice.say(&message_frame("bob", &large(n), Some(&n.to_string())), "").await?;
         while let Some(heard) = alice.hear_within(Duration::from_micros(200)).await? {
             refused += usize::from(heard.member("code") == Some("overloaded"));
         }
@@ -81,7 +82,7 @@ pub async fn others(world: &World) -> Result<(), Failure> {
     nodes[1].pause();
     world.story().record("erin", "n1", "floods bob");
     for n in 0..20 {
-        flooder.say(&message_frame("bob", &big(n), None), "").await?;
+        flooder.say(&message_frame("bob", &large(n), None), "").await?;
         is_served(&mut alice, &mut carol, "carol", n).await?;
         is_served(&mut alice, &mut dave, "dave", n).await?;
     }
@@ -117,7 +118,7 @@ async fn is_known(node: &Node, place: &str) -> Result<(), Failure> {
 
 pub async fn stuck_user(world: &World) -> Result<(), Failure> {
     let scene = Scene::new(world);
-    let flags = ["--mailbox-bytes", "131072", "--deliver-timeout", "600ms", "--slow-grace", "20s"];
+    let flags = [ROOM_FOR_TWO, ["--deliver-timeout", "600ms"], ["--slow-grace", "20s"]].concat();
     let nodes = scene.linked(&["n1", "n2"], &flags).await?;
     let mut deaf = nodes[1].connect_stalled("bob").await?;
     let stuck = deaf.register("bob").await?;

@@ -1,7 +1,8 @@
 //! Step 5.2: who comes and goes is told to all.
 
-use super::scene::{Scene, knows, place};
+use super::scene::{Scene, knows};
 use crate::Observed;
+use crate::harness::users::place;
 use crate::harness::{Failure, World};
 
 pub async fn seen(world: &World) -> Result<(), Failure> {

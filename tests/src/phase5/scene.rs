@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::Observed;
 use crate::harness::eventually::eventually_each;
 use crate::harness::users::user_path;
@@ -103,34 +101,6 @@ pub fn link<'a>(cluster: &'a Cluster, other: &str) -> Option<&'a str> {
     cluster.member(other)?.link.as_deref()
 }
 
-/// A node and a connection there: `n1#3`.
-pub fn place(node: &str, conn: &str) -> String {
-    format!("{node}#{conn}")
-}
-
-/// Where `node` says that a user is, in some order; unrecorded.
-///
-/// # Errors
-///
-/// `WrongAnswer` if it is not as the contract has it.
-pub async fn places(node: &Node, user: &str) -> Result<Vec<String>, Failure> {
-    let answer = node.admin().peek(&user_path(user)).await?;
-    if answer.status == 404 && answer.error_code() == Some("not_connected") {
-        return Ok(Vec::new());
-    }
-    let rows = answer.body.get("connections").and_then(Value::as_array);
-    let one = |row: &Value| {
-        let text = |name| row.get(name).and_then(Value::as_str);
-        Some(place(text("node")?, text("conn")?))
-    };
-    let mut places: Vec<_> =
-        rows.filter(|_| answer.status == 200).and_then(|rows| rows.iter().map(one).collect()).ok_or_else(|| {
-            Failure::new(Observed::WrongAnswer, r#"{"user":"…","connections":[{"node":"…","conn":"…"}]}"#)
-        })?;
-    places.sort_unstable();
-    Ok(places)
-}
-
 /// Waits until `node` says that a user is at these places, and at no others.
 ///
 /// # Errors
@@ -144,7 +114,7 @@ pub async fn is_at(
     left_over: Observed,
 ) -> Result<(), Failure> {
     let look = || async {
-        let seen = places(node, user).await.map_err(|failure| (failure, None))?;
+        let seen = node.places(user).await.map_err(|failure| (failure, None))?;
         let is_missing = wanted.iter().any(|place| !seen.contains(place));
         let is_right = !is_missing && seen.len() == wanted.len();
         let failure = Failure::new(if is_missing { missing } else { left_over }, told(wanted));
@@ -176,7 +146,7 @@ pub async fn knows(node: &Node, user: &str, wanted: &[String]) -> Result<(), Fai
 ///
 /// `observed`, if `node` says anything else of the user than that it is at these places.
 pub async fn knows_now(node: &Node, user: &str, wanted: &[String], observed: Observed) -> Result<(), Failure> {
-    let seen = places(node, user).await?;
+    let seen = node.places(user).await?;
     node.admin().record_asked(format!("GET {}", user_path(user)));
     node.admin().record_seen(told(&seen));
     ensure(seen == wanted, observed, told(wanted))

@@ -2,8 +2,9 @@
 
 use futures_util::future::try_join_all;
 
-use super::scene::{SOON, Scene, knows, link_is, place, places};
+use super::scene::{SOON, Scene, knows, link_is};
 use crate::Observed;
+use crate::harness::users::place;
 use crate::harness::{Client, Failure, Node, World, ensure, eventually};
 
 /// More than fit into one part.
@@ -20,7 +21,7 @@ pub async fn newcomer(world: &World) -> Result<(), Failure> {
     // Some of each part: a look takes a while.
     for n in (0..USERS).step_by(7) {
         let is_known = || async {
-            let seen = places(&second, &format!("user-{n}")).await?;
+            let seen = second.places(&format!("user-{n}")).await?;
             ensure(!seen.is_empty(), Observed::RowUnknown, format!("user-{n} known on n2"))
         };
         eventually(SOON, is_known).await?;

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use super::forward::bob_on_n2;
-use super::scene::{NO_BEATS, SOON, Scene, hears, knows, link_is, place};
+use super::scene::{NO_BEATS, SOON, Scene, hears, knows, link_is};
 use crate::Observed;
-use crate::harness::{Failure, Node, Talk, World, ensure, eventually};
+use crate::harness::users::place;
+use crate::harness::{Failure, LARGE_BYTES, Node, ROOM_FOR_TWO, Talk, World, ensure, eventually, large};
 
 /// What is known at once is told within this, a fraction of `--deliver-timeout`, also on a busy machine.
 const AT_ONCE: Duration = Duration::from_millis(800);
-/// Large, so that the kernel's own buffers are soon full; within the default `--max-message`.
-const BIG_BYTES: usize = 60_000;
 /// 12 MB: several times what a kernel keeps for a connection.
 const BIG_AT_MOST: usize = 200;
 
@@ -26,14 +25,14 @@ pub async fn gone(world: &World) -> Result<(), Failure> {
 
 pub async fn full(world: &World) -> Result<(), Failure> {
     let scene = Scene::new(world);
-    let nodes = scene.linked(&["n1", "n2"], &["--mailbox-bytes", "131072", "--deliver-timeout", "5s"]).await?;
+    let nodes = scene.linked(&["n1", "n2"], &[ROOM_FOR_TWO, ["--deliver-timeout", "5s"]].concat()).await?;
     let mut deaf = nodes[1].connect_stalled("bob").await?;
     let conn = deaf.register("bob").await?;
     knows(&nodes[0], "bob", &[place("n2", &conn)]).await?;
     let (mut alice, _) = nodes[0].user("alice").await?;
     let mut told = None;
     for n in 0..BIG_AT_MOST {
-        alice.message("bob", &big(n), Some(&n.to_string())).await?;
+        alice.message("bob", &large(n), Some(&n.to_string())).await?;
         while let Some(heard) = alice.hear_within(Duration::from_millis(2)).await? {
             if heard.kind() != "ok" {
                 told = Some(heard);
@@ -98,12 +97,6 @@ pub async fn dies(world: &World) -> Result<(), Failure> {
     nodes[0].post_to("bob", "2").await?.expect(404, Some("not_connected"))
 }
 
-/// A large payload, which begins with its number.
-pub fn big(number: usize) -> String {
-    let number = number.to_string();
-    format!("\"{number} {}\"", "x".repeat(BIG_BYTES - number.len()))
-}
-
 /// Posts large messages to bob until one is not written; gives that answer.
 ///
 /// # Errors
@@ -111,9 +104,9 @@ pub fn big(number: usize) -> String {
 /// `ToldTooEarly` if more is written than can have been.
 pub async fn until_not_written(node: &Node) -> Result<crate::harness::Answer, Failure> {
     for n in 0..BIG_AT_MOST {
-        let answer = node.admin().post_quietly("/users/bob/messages", big(n).into()).await?;
+        let answer = node.admin().post_quietly("/users/bob/messages", large(n).into()).await?;
         if answer.status != 202 {
-            node.admin().record_asked(format!("POST /users/bob/messages, {} bytes, the {}th", BIG_BYTES, n + 1));
+            node.admin().record_asked(format!("POST /users/bob/messages, {LARGE_BYTES} bytes, the {}th", n + 1));
             node.admin().record(&answer);
             return Ok(answer);
         }

@@ -1,7 +1,8 @@
 //! Step 5.5: the newest word counts, and each node's words are compared with its own.
 
-use super::scene::{NO_BEATS, Scene, is_at, knows, knows_now, link_is, place};
+use super::scene::{NO_BEATS, Scene, is_at, knows, knows_now, link_is};
 use crate::Observed;
+use crate::harness::users::place;
 use crate::harness::{Failure, World};
 
 /// Beats are a fraction of it: what got lost is noticed sooner.

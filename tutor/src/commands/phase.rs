@@ -146,7 +146,7 @@ impl Run<'_> {
             subject: subject.as_deref(),
             partial: self.args.check.is_some(),
             passed_before: self.passed_before && subject.is_none(),
-            own_tests: has_tests(&project.learner(self.phase)),
+            own_tests: failure.is_none() && has_tests(&project.learner(self.phase)),
         };
         let screen = if json { String::new() } else { verdict.render(Paint::of_stdout()) + &self.timings() };
         answer(json, &self.as_json(), &screen);

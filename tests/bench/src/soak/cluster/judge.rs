@@ -13,8 +13,6 @@ use super::book::{Book, Connection, End, Life, Message, Told};
 
 /// How long a node may take to notice that a user has gone without a word.
 const NOTICED_WITHIN: Duration = Duration::from_secs(2);
-/// How long threads may go on after SIGSTOP.
-const STOPS_WITHIN: Duration = Duration::from_millis(50);
 /// `--deliver-timeout`, after a pause, and some.
 const TOLD_WITHIN: Duration = Duration::from_secs(10);
 
@@ -159,7 +157,7 @@ fn written_until(life: &Life, connection: &Connection) -> Option<(Duration, Excu
 /// Until when a node that was dead at `dead` did anything: it may have hung before.
 fn alive_until(life: &Life, dead: Duration) -> Duration {
     match life.hung.last() {
-        Some((since, None)) => *since + STOPS_WITHIN,
+        Some((since, None)) => *since,
         _ => dead,
     }
 }

@@ -57,11 +57,10 @@ impl<'w> Stage<'w> {
         Ok(())
     }
 
-    /// SIGSTOP.
+    /// SIGSTOP. What the node did until it stopped, it did before it hung.
     pub fn pause(&self, node: usize) -> Result<()> {
-        let paused = self.node(node)?;
+        self.node(node)?.pause();
         self.pen.hangs(node);
-        paused.pause();
         Ok(())
     }
 

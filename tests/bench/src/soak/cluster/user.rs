@@ -6,18 +6,19 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use checks::client::Backoff;
 use checks::harness::Rng;
+use checks::harness::gateway::message_frame;
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::NODES;
 use super::book::{End, Pen, Place, Told};
 use super::crowd::Tempo;
+use crate::subject::connect;
 
 /// A node that does not answer for so long is another user's business: this one tries the next.
 const ENTER_WITHIN: Duration = Duration::from_secs(2);
@@ -26,8 +27,6 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 pub const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// A node that hangs answers a Close when it goes on.
 const CLOSED_WITHIN: Duration = Duration::from_secs(20);
-/// A user's share of the traffic is small.
-const BUFFER: usize = 4096;
 
 /// What a user is to do.
 #[derive(Debug, Clone, Copy)]
@@ -130,7 +129,7 @@ impl User {
     }
 
     async fn enter(&self, connection: usize, address: SocketAddr) -> Result<Option<Visit>> {
-        let Ok(mut socket) = upgrade(address).await else { return Ok(None) };
+        let Ok(mut socket) = connect(address, "/ws").await else { return Ok(None) };
         let register = format!(r#"{{"type":"register","userId":"{}"}}"#, name(self.number));
         if socket.send(register.into()).await.is_err() {
             return Ok(None);
@@ -157,8 +156,8 @@ impl User {
                 order = self.orders.recv() => match order {
                     Some(Order::Say(to)) => {
                         let number = self.pen.sends(visit.connection, to);
-                        let to = name(to);
-                        let frame = format!(r#"{{"type":"message","to":"{to}","payload":{number},"ref":"{number}"}}"#);
+                        let number = number.to_string();
+                        let frame = message_frame(&name(to), &number, Some(&number));
                         // How the connection ended, reading tells.
                         let _ = visit.socket.send(frame.into()).await;
                     }
@@ -255,11 +254,4 @@ const NAME: &str = "user-";
 /// Who that is.
 pub fn name(user: usize) -> String {
     format!("{NAME}{user}")
-}
-
-async fn upgrade(address: SocketAddr) -> Result<WebSocketStream<TcpStream>> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let config = WebSocketConfig::default().read_buffer_size(BUFFER);
-    Ok(client_async_with_config(format!("ws://{address}/ws"), stream, Some(config)).await?.0)
 }

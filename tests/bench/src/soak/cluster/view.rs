@@ -1,25 +1,13 @@
 //! Whether nodes say what is so: who is there, and where each user is.
 
-use anyhow::{Context, Result, anyhow, ensure};
-use checks::harness::users::user_path;
+use anyhow::{Result, ensure};
+use checks::harness::users::place;
 use checks::harness::{Cluster, Node};
-use serde::Deserialize;
 
 use super::book::{Pen, Place};
 use super::stage::{Stage, name};
 use super::user;
 use crate::subject::told;
-
-#[derive(Deserialize)]
-struct User {
-    connections: Vec<Row>,
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-struct Row {
-    node: String,
-    conn: String,
-}
 
 /// Looks once at each node. Those of a group can reach each other and nobody else.
 ///
@@ -36,8 +24,8 @@ pub async fn look(stage: &Stage<'_>, groups: &[&[usize]], pen: &Pen) -> Result<(
     for group in groups {
         agree_on_nodes(stage, group).await?;
         for node in *group {
-            for (user, place) in places.iter().enumerate() {
-                knows(stage.node(*node)?, &name(*node), user, &expected(place, group)).await?;
+            for (user, at) in places.iter().enumerate() {
+                knows(stage.node(*node)?, &name(*node), user, &expected(at, group)).await?;
             }
         }
     }
@@ -65,28 +53,21 @@ fn is_linked(view: &Cluster, other: &Cluster) -> bool {
     row.is_some_and(|row| row.incarnation == other.incarnation && row.link.as_deref() == link)
 }
 
-/// What nodes of this group know of a user.
-fn expected(place: &Place, group: &[usize]) -> Vec<Row> {
-    match place {
-        Place::At { node, conn } if group.contains(node) => vec![Row { node: name(*node), conn: conn.clone() }],
+/// Where nodes of this group know a user.
+fn expected(at: &Place, group: &[usize]) -> Vec<String> {
+    match at {
+        Place::At { node, conn } if group.contains(node) => vec![place(&name(*node), conn)],
         _ => Vec::new(),
     }
 }
 
-async fn knows(node: &Node, name: &str, user: usize, expected: &[Row]) -> Result<()> {
-    let answer = node.admin().peek(&user_path(&user::name(user))).await.map_err(told)?;
-    let rows = if answer.status == 404 && answer.error_code() == Some("not_connected") {
-        Vec::new()
-    } else {
-        let strange = || anyhow!("{name} answers for {}: {answer}", user::name(user));
-        serde_json::from_value::<User>(answer.body.clone()).ok().with_context(|| strange().to_string())?.connections
-    };
-    let (seen, truth) = (told_rows(&rows), told_rows(expected));
-    ensure!(rows == expected, "{name} says that {} is {seen}, and the truth is: {truth}", user::name(user));
+async fn knows(node: &Node, name: &str, user: usize, expected: &[String]) -> Result<()> {
+    let seen = node.places(&user::name(user)).await.map_err(told)?;
+    let (says, is) = (at(&seen), at(expected));
+    ensure!(seen == expected, "{name} says that {} is {says}, and the truth is: {is}", user::name(user));
     Ok(())
 }
 
-fn told_rows(rows: &[Row]) -> String {
-    let rows: Vec<_> = rows.iter().map(|row| format!("at {}#{}", row.node, row.conn)).collect();
-    if rows.is_empty() { "nowhere".to_owned() } else { rows.join(" and ") }
+fn at(places: &[String]) -> String {
+    if places.is_empty() { "nowhere".to_owned() } else { format!("at {}", places.join(" and at ")) }
 }
