@@ -9,7 +9,8 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::packet::{Malformed, Packet};
+use super::codec::Malformed;
+use super::packet::Packet;
 
 /// Packets that travel together. An empty one has only room for its number.
 #[derive(Debug, Clone)]

@@ -1,15 +1,17 @@
 //! What nodes say to each other: packets, in batches, after both have proved that they know the cookie.
 //!
-//! - [`packet`]: what can be said. [`batch`]: how packets travel. [`proof`]: how a node shows that it belongs to the cluster.
+//! - [`packet`]: what can be said. [`codec`]: in which bytes. [`batch`]: how packets travel. [`proof`]: how a node shows that it belongs to the cluster.
 //!
 //! Whoever carries packets, by a link of its own or by somebody else's broker, implements [`Forward`](crate::Forward).
 
 pub mod batch;
+pub mod codec;
 pub mod packet;
 pub mod proof;
 
 pub use batch::{Batch, Packets};
-pub use packet::{Malformed, Packet, Row, Snapshot};
+pub use codec::Malformed;
+pub use packet::{Packet, Row, Snapshot};
 pub use proof::{Challenge, Proof};
 
 /// The version of all this, as the header `X-Protocol` says it.

@@ -1,5 +1,6 @@
 //! What both listeners serve on: HTTP/1.1 with upgrades, a bound on slow headers, and a stop that leaves no connection.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -15,6 +16,30 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// After a failed accept, mostly for want of descriptors: long enough for some to come back, short enough not to be noticed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Listens there.
+///
+/// # Errors
+///
+/// It cannot: in a sentence that says what to do.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| cannot_bind(address, &error))
+}
+
+/// That sentence.
+pub fn cannot_bind(address: SocketAddr, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            format!("{address} is in use by another process: stop it, or choose another port")
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    }
+}
+
+/// Where a listener listens, whose port the system may have chosen.
+pub fn bound(listener: &TcpListener) -> SocketAddr {
+    listener.local_addr().expect("a listener that was bound has an address")
+}
 
 /// Accepts until `stop`, serving each connection on a task of `tasks`; a request under way is finished, an idle one closed.
 pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken, tasks: TaskTracker) {
