@@ -45,14 +45,19 @@ pub struct Check {
     pub title: &'static str,
     /// The check fails with [`Observed::TookTooLong`](crate::Observed::TookTooLong) when it runs longer than this.
     pub limit: Duration,
+    /// Whether it mostly waits: for a session to run out, for a silence to be long enough. Such a check takes nobody's place.
+    pub waits: bool,
     /// Starts its own nodes in the world it is given.
     pub run: for<'w> fn(&'w World) -> BoxFuture<'w, Result<(), Failure>>,
 }
 
-/// A row of a phase's table of checks; `LIMIT` is the phase's own.
+/// A row of a phase's table of checks; `LIMIT` is the phase's own, and `waits` at the end says that the check mostly waits.
 macro_rules! check {
     ($step:literal, $id:literal, $title:literal, $run:path) => {
-        Check { id: $id, step: $step, title: $title, limit: LIMIT, run: |world| Box::pin($run(world)) }
+        Check { id: $id, step: $step, title: $title, limit: LIMIT, waits: false, run: |world| Box::pin($run(world)) }
+    };
+    ($step:literal, $id:literal, $title:literal, $run:path, waits) => {
+        Check { waits: true, ..check!($step, $id, $title, $run) }
     };
 }
 pub(crate) use check;

@@ -10,7 +10,9 @@ use crate::harness::{Client, Cluster, Failure, Heard, Links, Network, Node, Peer
 /// Until word of something is everywhere: a hundredth of it is usual, and only failing checks wait so long.
 pub const SOON: Duration = Duration::from_secs(5);
 /// Between two words of gossip. Who is there is phase 4's matter: rounds as short as there would cost more than all that this phase does.
-const ROUND: &str = "50ms";
+const ROUND: &str = "100ms";
+/// The same where nodes are given up: it is rounds that a silence is counted in.
+const WATCHFUL_ROUND: &str = "50ms";
 /// Between two looks at what a node knows.
 const LOOKS: Duration = Duration::from_millis(30);
 /// A silence of a second or so: shorter ones a machine causes that is busy with other things.
@@ -27,17 +29,18 @@ pub struct Scene<'w> {
     /// Where they link.
     pub links: Links<'w>,
     phi: &'static str,
+    round: &'static str,
 }
 
 impl<'w> Scene<'w> {
     /// No nodes yet; none will ever be given up.
     pub fn new(world: &'w World) -> Self {
-        Self { gossip: Network::new(world), links: Links::new(world), phi: NEVER }
+        Self { gossip: Network::new(world), links: Links::new(world), phi: NEVER, round: ROUND }
     }
 
     /// Nodes that are silent for some time are given up.
     pub fn watchful(world: &'w World) -> Self {
-        Self { phi: PHI, ..Self::new(world) }
+        Self { phi: PHI, round: WATCHFUL_ROUND, ..Self::new(world) }
     }
 
     /// Starts a node that knows n1, or starts it again; `flags` go before those that it has otherwise.
@@ -50,7 +53,7 @@ impl<'w> Scene<'w> {
         // A node that a busy machine holds up for a second is no peer that has stalled.
         let own = [
             ["--cookie", "secret"],
-            ["--gossip-interval", ROUND],
+            ["--gossip-interval", self.round],
             ["--phi", self.phi],
             ["--seed", &seed],
             ["--link-advertise", &link],
