@@ -80,6 +80,9 @@ impl Reader<'_> {
         // ANCHOR: step-3-6-settle
         // BEFORE 3.6: what is under way may be written in a moment, and should be committed then; what has not been submitted, never will be
         //| let _ = (gone, Self::hear);
+        // What is decided already does not wait for the rest, and the rest leaves time to commit it.
+        self.commit();
+        let patience = deadline - deadline.duration_since(Instant::now()) / 4;
         let mut batch = Vec::new();
         loop {
             // Also what has been refused since: nobody tries it again.
@@ -89,7 +92,7 @@ impl Reader<'_> {
             }
             tokio::select! {
                 () = self.answers.take(&mut batch) => self.hear(&mut batch),
-                () = sleep_until(deadline) => break,
+                () = sleep_until(patience) => break,
             }
         }
         // ANCHOR_END: step-3-6-settle

@@ -37,6 +37,7 @@ pub struct Faults {
     down: Option<bool>,
     delay_ms: Option<u64>,
     errors: Option<Errors>,
+    held_back: Option<HeldBack>,
 }
 
 /// The next answers to a kind of request.
@@ -45,6 +46,14 @@ pub struct Faults {
 struct Errors {
     api: String,
     codes: Vec<i32>,
+}
+
+/// The next answers to a kind of request come so much later.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeldBack {
+    api: String,
+    delays_ms: Vec<u16>,
 }
 
 impl Broker {
@@ -166,6 +175,9 @@ fn fault_mock(mock: &Mock, faults: &Faults) -> Result<(), BrokerError> {
     if let Some(errors) = &faults.errors {
         mock.fail(&errors.api, &errors.codes)?;
     }
+    if let Some(held_back) = &faults.held_back {
+        mock.hold_back(&held_back.api, &held_back.delays_ms)?;
+    }
     if let Some(delay) = faults.delay_ms {
         mock.delay(Duration::from_millis(delay))?;
     }
@@ -173,7 +185,7 @@ fn fault_mock(mock: &Mock, faults: &Faults) -> Result<(), BrokerError> {
 }
 
 async fn fault_real(real: &mut Real, faults: &Faults) -> Result<(), BrokerError> {
-    if faults.delay_ms.is_some() || faults.errors.is_some() {
+    if faults.delay_ms.is_some() || faults.errors.is_some() || faults.held_back.is_some() {
         return Err(BrokerError::Unsupported("only the mock cluster delays and fails at will"));
     }
     match faults.down {

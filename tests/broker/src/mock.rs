@@ -56,10 +56,16 @@ impl Mock {
         self.cluster()?.broker_round_trip_time(BROKER, delay).map_err(refused)
     }
 
+    /// Holds back the answers to the next requests of a kind, each for so many milliseconds, in order.
+    pub fn hold_back(&self, api: &str, delays_ms: &[u16]) -> Result<(), BrokerError> {
+        let api = known(api)?;
+        delays_ms.iter().for_each(|delay| native::hold_back(&self.owner, BROKER, api, i32::from(*delay)));
+        Ok(())
+    }
+
     /// Answers the next requests of a kind with these errors, in order; none takes back those that are left.
     pub fn fail(&self, api: &str, codes: &[i32]) -> Result<(), BrokerError> {
-        let unknown = || BrokerError::Malformed(format!("`{api}` is no request that the mock cluster knows"));
-        let api = APIS.iter().copied().find(|known| format!("{known:?}") == api).ok_or_else(unknown)?;
+        let api = known(api)?;
         let code = |code: &i32| {
             RDKafkaRespErr::try_from(*code).map_err(|_| BrokerError::Malformed(format!("{code} is no code of Kafka's")))
         };
@@ -93,6 +99,11 @@ const APIS: [RDKafkaApiKey; 12] = [
     RDKafkaApiKey::SyncGroup,
     RDKafkaApiKey::InitProducerId,
 ];
+
+fn known(api: &str) -> Result<RDKafkaApiKey, BrokerError> {
+    let unknown = || BrokerError::Malformed(format!("`{api}` is no request that the mock cluster knows"));
+    APIS.iter().copied().find(|known| format!("{known:?}") == api).ok_or_else(unknown)
+}
 
 fn refused(error: KafkaError) -> BrokerError {
     match error {

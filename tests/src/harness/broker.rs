@@ -338,6 +338,12 @@ impl Broker {
         self.fault(json!({"errors": {"api": api, "codes": codes}})).await
     }
 
+    /// Lets the mock cluster hold back its answers to the next requests of a kind, such as `JoinGroup`, each for so many milliseconds;
+    /// gives whether it is a mock cluster. Unrecorded.
+    pub async fn hold_back(&self, api: &str, delays_ms: &[u16]) -> bool {
+        self.fault(json!({"held_back": {"api": api, "delays_ms": delays_ms}})).await.is_ok()
+    }
+
     /// Adds what was seen at the broker to the story.
     pub fn record_seen(&self, text: impl AsRef<str>) {
         self.story.record(NAME, ASKER, text);

@@ -4,22 +4,29 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, interval, timeout};
 
 use super::scene::{JOIN, deaf_bob, node, node_called, stuck, too_much_for_bob};
 use crate::Observed;
 use crate::harness::broker::NewRecord;
 use crate::harness::topic::record_for;
-use crate::harness::{Client, Failure, Node, PATIENCE, Peer, ROOM_FOR_TWO, RawClient, Seen, World, ensure, eventually};
+use crate::harness::{
+    Client, Failure, Node, PATIENCE, Peer, ROOM_FOR_TWO, RawClient, Seen, Talk, Topic, World, ensure, eventually, large,
+};
 
 /// Nothing is committed but by what the check is about.
 const NEVER: [&str; 2] = ["--commit-interval", "1h"];
 /// A node that is in the group already has so long, less a second, to hear that another joins: the mock cluster waits for just that time
 /// in each rebalance.
-const SESSIONS: [Duration; 3] = [Duration::from_millis(1900), Duration::from_millis(1900), Duration::from_millis(2900)];
-const PARTITIONS: usize = 4;
-/// Before the second node joins.
-const FIRST: usize = 40;
+const SESSIONS: [Duration; 3] = [Duration::from_millis(1600), Duration::from_millis(1900), Duration::from_millis(2900)];
+/// The mock cluster takes a group for whole as soon as its leader, the older node, has come back from a rebalance: the younger one is refused
+/// if it is later, joins anew, and meanwhile commits are refused to both. No broker does so. So the older one's answers come later: first
+/// the younger asks, then the older; in the second rebalance the other way round.
+const YOUNGER_FIRST_MS: [u16; 4] = [0, 150, 150, 0];
+/// Between two messages of somebody who reads slowly.
+const PACE: Duration = Duration::from_millis(80);
+/// Lasts at this pace until a partition has moved, also on a busy machine.
+const BACKLOG: usize = 50;
 
 pub async fn stop(world: &World) -> Result<(), Failure> {
     let topic = world.topic(1).await?;
@@ -110,87 +117,126 @@ fn number(text: &str) -> Option<usize> {
 }
 
 /// Two rebalances: one that asks for what is to move, and one that moves it. On a busy machine there may be more, and then even a node that
-/// does everything right repeats: one that hears of a rebalance too late is given up by the group, and the mock cluster refuses a
-/// newcomer that is later than the leader, and then commits while it joins again. That proves nothing, so another pair tries.
+/// does everything right repeats: one that hears of a rebalance too late is given up by the group. That proves nothing, so another pair
+/// tries.
 pub async fn join(world: &World) -> Result<(), Failure> {
     let mut result = Ok(());
     for session in SESSIONS {
         let (took, joined) = join_within(world, session).await?;
         result = joined;
-        if result.is_ok() || took < (session - Duration::from_secs(1)) * 5 / 2 {
+        let late: u16 = YOUNGER_FIRST_MS.iter().sum();
+        if result.is_ok() || took < (session - Duration::from_secs(1)) * 5 / 2 + Duration::from_millis(late.into()) {
             break;
         }
     }
     result
 }
 
-/// How long the second node waited for partitions, and whether it repeats nothing.
+/// How long the second node waited for partitions, and whether each record is written once. Of each partition there is always something
+/// under way on n1: its users read, and slowly.
 async fn join_within(world: &World, session: Duration) -> Result<(Duration, Result<(), Failure>), Failure> {
-    let topic = world.topic(PARTITIONS as u32).await?;
+    let shared = world.broker()?;
+    let is_mock = shared.hold_back("JoinGroup", &[]).await;
+    let broker = if is_mock { world.own_broker().await? } else { shared };
+    let topic = Topic::new(&broker, 2).await?;
     let session = format!("{}ms", session.as_millis());
-    let flags = [NEVER, ["--kafka-session-timeout", &session]].concat();
+    let flags = [NEVER, ROOM_FOR_TWO, ["--kafka-session-timeout", &session]].concat();
     let n1 = node_called(world, "n1", &topic, &flags).await?;
-    let (mut a1, _) = n1.user("alice#1").await?;
-    topic.produce_many(&spread(0, FIRST)).await?;
-    let mut first = BTreeSet::new();
-    while first.len() < FIRST {
-        first.insert(next_number(&mut a1, JOIN).await?.ok_or_else(|| lost("all of them on n1"))?);
+    let (mut bob, mut carol) = (slow_user(&n1, "bob#1").await?, slow_user(&n1, "carol#1").await?);
+    topic.produce_many(&[backlog("bob", 0), backlog("carol", 1)].concat()).await?;
+    for slow in [&bob, &carol] {
+        stuck(&n1, &slow.conn).await?;
+        slow.client.record_sent(format!("(reads, a message each {} ms)", PACE.as_millis()));
     }
-    a1.record_seen(format!("{FIRST} messages"));
-    // Paused, so that what it has is known before anything is read.
+    if is_mock {
+        broker.hold_back("JoinGroup", &YOUNGER_FIRST_MS).await;
+    }
+    // Paused, so that nothing is read before it is known which partition has moved.
     let n2 = node_called(world, "n2", &topic, &[&flags[..], &["--ingest-paused"]].concat()).await?;
     let began = Instant::now();
-    let (mut a2, _) = n2.user("alice#2").await?;
-    let joined = || async {
+    let (mut bob_again, _) = n2.user("bob#2").await?;
+    let (mut carol_again, _) = n2.user("carol#2").await?;
+    let joined = eventually(2 * JOIN, || async {
         let own = n2.admin().counter("ingest.paused_partitions").await?;
-        ensure(own > 0, Observed::TookTooLong, "n2 has partitions").map(|()| own)
+        ensure(own > 0, Observed::TookTooLong, "n2 has a partition").map(|()| own)
+    });
+    let own = tokio::select! {
+        own = joined => own?,
+        ended = bob.read() => return Err(ended),
+        ended = carol.read() => return Err(ended),
     };
-    let own = eventually(2 * JOIN, joined).await?;
     let took = began.elapsed();
-    n2.admin().record_seen(format!("(has {own} of {PARTITIONS} partitions)"));
+    n2.admin().record_seen(format!("(has {own} of 2 partitions)"));
     n2.admin().post("/ingest/resume", "").await?.expect(202, None)?;
-    topic.produce_many(&spread(FIRST, PARTITIONS)).await?;
-    Ok((took, expect_new(world, &mut a1, &mut a2).await))
+    let both = tokio::try_join!(bob.each_once(&mut bob_again), carol.each_once(&mut carol_again));
+    Ok((took, both.map(drop)))
 }
 
-/// One message from each partition, by way of either node, and none that was there before.
-async fn expect_new(world: &World, a1: &mut Client, a2: &mut Client) -> Result<(), Failure> {
-    let mut second = BTreeSet::new();
-    while second.len() < PARTITIONS {
-        let (client, next) = tokio::select! {
-            next = next_number(a1, JOIN) => (1, next?),
-            next = next_number(a2, JOIN) => (2, next?),
-        };
-        let number = next.ok_or_else(|| lost("one from each partition"))?;
-        if number < FIRST || !second.insert(number) {
-            world.story().record(&format!("n{client}"), &format!("alice#{client}"), format!("message {number}, again"));
-            return Err(Failure::new(Observed::RecordRepeated, "only what is new"));
-        }
-    }
-    Ok(())
+/// Somebody who reads at a pace.
+struct Slow {
+    client: RawClient,
+    conn: String,
+    /// The numbers of the messages so far.
+    seen: BTreeSet<usize>,
 }
 
-fn lost(expected: &str) -> Failure {
-    Failure::new(Observed::RecordLost, expected)
+async fn slow_user(node: &Node, name: &str) -> Result<Slow, Failure> {
+    let mut client = node.connect_stalled(name).await?;
+    let conn = client.register(name.split('#').next().unwrap_or(name)).await?;
+    Ok(Slow { client, conn, seen: BTreeSet::new() })
 }
 
-/// Records for alice, in all partitions in turn, whose payloads are numbers.
-fn spread(first: usize, count: usize) -> Vec<NewRecord> {
-    let record = |number: usize| record_for("alice", &number.to_string()).to_partition((number % PARTITIONS) as i32);
-    (first..first + count).map(record).collect()
-}
-
-/// The number in the next message, or `None` when nothing comes. Cancel safe.
-async fn next_number(client: &mut Client, within: Duration) -> Result<Option<usize>, Failure> {
-    loop {
-        match timeout(within, client.next()).await {
-            Ok(Seen::Ping(_)) => {}
-            Ok(Seen::Text(text)) => return Ok(number(&text)),
-            Ok(other) => {
-                client.record_seen(other.to_string());
-                return Err(Failure::new(other.instead_of_message(), "a message"));
+impl Slow {
+    /// Reads until something comes that is no message.
+    async fn read(&mut self) -> Failure {
+        let mut pace = interval(PACE);
+        loop {
+            pace.tick().await;
+            match self.client.next().await {
+                Seen::Text(text) => self.seen.extend(number(&text)),
+                other => {
+                    self.client.record_seen(other.to_string());
+                    return Failure::new(other.instead_of_message(), "a message");
+                }
             }
-            Err(_) => return Ok(None),
         }
     }
+
+    /// All the other messages come, here or to the same user's other connection, and none comes twice.
+    async fn each_once(&mut self, other: &mut Client) -> Result<(), Failure> {
+        self.client.record_seen(format!("{} messages so far", self.seen.len()));
+        while self.seen.len() < BACKLOG {
+            let next = async {
+                tokio::select! {
+                    next = self.client.next() => (true, next),
+                    next = other.next() => (false, next),
+                }
+            };
+            let Ok((is_here, next)) = timeout(JOIN, next).await else {
+                other.record_seen(format!("(nothing more; {} of {BACKLOG} have come)", self.seen.len()));
+                return Err(Failure::new(Observed::RecordLost, "the other messages"));
+            };
+            let number = match &next {
+                Seen::Ping(_) => continue,
+                Seen::Text(text) => number(text),
+                _ => None,
+            };
+            let tell = |text: String| if is_here { self.client.record_seen(text) } else { other.record_seen(text) };
+            let Some(number) = number else {
+                tell(next.to_string());
+                return Err(Failure::new(next.instead_of_message(), "a numbered message"));
+            };
+            if !self.seen.insert(number) {
+                tell(format!("message {number}, again"));
+                return Err(Failure::new(Observed::RecordRepeated, "each message once"));
+            }
+        }
+        other.record_seen(format!("all {BACKLOG} messages by now, each once"));
+        Ok(())
+    }
+}
+
+/// Large records for a user, numbered, in one partition.
+fn backlog(user: &str, partition: i32) -> Vec<NewRecord> {
+    (0..BACKLOG).map(|number| record_for(user, &large(number)).to_partition(partition)).collect()
 }

@@ -10,7 +10,7 @@ use futures_util::stream::StreamExt;
 use rdkafka::consumer::{Consumer as _, MessageStream, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::{Message as _, TopicPartitionList};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, timeout};
 
@@ -284,17 +284,25 @@ impl<'a> Reader<'a> {
         self.count_paused();
     }
 
-    /// librdkafka looks at a resumed partition in its next round, which may be a second away. A seek to where it stands wakes it up.
+    /// librdkafka looks at a resumed partition in its next round, which may be a second away. A seek to where it stands wakes it up; where
+    /// nothing was read yet, any question to the partition's leader does.
     fn wake(&self) -> KafkaResult<()> {
-        let stands = self.consumer.position()?;
-        let known = stands.elements().into_iter().filter_map(|own| Some((own.partition(), own.offset().to_raw()?)));
-        // Below 0: nothing was read of it yet, and resuming is enough.
-        let known: Vec<_> = known.filter(|(_, offset)| *offset >= 0).collect();
-        if known.is_empty() {
+        let topic = self.intake.node.config.kafka.topic.as_str();
+        let (mut read, mut unread) = (Vec::new(), Vec::new());
+        for own in self.consumer.position()?.elements() {
+            match own.offset() {
+                Offset::Offset(offset) => read.push((own.partition(), offset)),
+                _ => unread.push(own.partition()),
+            }
+        }
+        for partition in unread {
+            let (consumer, topic) = (self.consumer.clone(), topic.to_owned());
+            tokio::task::spawn_blocking(move || consumer.fetch_watermarks(&topic, partition, ROUND));
+        }
+        if read.is_empty() {
             return Ok(());
         }
-        let known = client::positions(self.intake.node.config.kafka.topic.as_str(), &known)?;
-        self.consumer.seek_partitions(known, Duration::ZERO).map(drop)
+        self.consumer.seek_partitions(client::positions(topic, &read)?, Duration::ZERO).map(drop)
     }
 
     /// Partitions that have just come are as paused as the others.
