@@ -129,7 +129,8 @@ pub fn waits_for(phase: &Phase, failed: &Failed) -> Option<u8> {
     below.parse().ok().filter(|below| *below < phase.number)
 }
 
-/// The check whose hints fit: where a `todo!` was reached, one of the step that it belongs to. An earlier check may be the first to run into it.
+/// The check whose hints fit: where a `todo!` was reached, one of that step. A check of an earlier step may be the first to run
+/// into it.
 pub fn hinted<'a>(phase: &Phase, report: &'a CheckReport, failed: &Failed) -> &'a str {
     let todo = failed.nodes.iter().find_map(|node| node.todo.as_ref());
     let of_step = |step: &str| phase.checks.iter().find(|check| format!("{}.{}", phase.number, check.step) == step);
