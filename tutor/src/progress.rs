@@ -36,6 +36,9 @@ pub struct LastFailure {
     pub check: String,
     /// As `1.4`.
     pub step: String,
+    /// The check whose hints are shown, where it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hinted: Option<String>,
     /// What it saw.
     pub observed: Observed,
     /// How many rungs of its hint were shown.
@@ -91,10 +94,11 @@ impl Progress {
             }
             Some((report, failed)) => {
                 let (observed, waits_for) = (failed.observed, waits_for(phase, failed));
-                let same = |old: &LastFailure| old.check == report.check && old.observed == observed;
-                let rung = entry.failure.as_ref().filter(|old| same(old)).map_or(1, |old| old.rung.max(1));
                 let (check, step) = (report.check.clone(), report.step.clone());
-                entry.failure = Some(LastFailure { check, step, observed, rung, waits_for });
+                let hinted = Some(hinted(phase, report, failed)).filter(|hinted| **hinted != check).map(str::to_owned);
+                let same = |old: &LastFailure| (&old.check, &old.hinted, old.observed) == (&check, &hinted, observed);
+                let rung = entry.failure.as_ref().filter(|old| same(old)).map_or(1, |old| old.rung.max(1));
+                entry.failure = Some(LastFailure { check, step, hinted, observed, rung, waits_for });
             }
         }
     }
@@ -123,6 +127,15 @@ pub fn waits_for(phase: &Phase, failed: &Failed) -> Option<u8> {
     let todo = failed.nodes.iter().find_map(|node| node.todo.as_ref())?;
     let (below, _) = todo.step.split_once('.')?;
     below.parse().ok().filter(|below| *below < phase.number)
+}
+
+/// The check whose hints fit: where a `todo!` was reached, one of that step. A check of an earlier step may be the first to run
+/// into it.
+pub fn hinted<'a>(phase: &Phase, report: &'a CheckReport, failed: &Failed) -> &'a str {
+    let todo = failed.nodes.iter().find_map(|node| node.todo.as_ref());
+    let of_step = |step: &str| phase.checks.iter().find(|check| format!("{}.{}", phase.number, check.step) == step);
+    let own = todo.filter(|todo| todo.step != report.step).and_then(|todo| of_step(&todo.step));
+    own.map_or(&report.check, |check| check.id)
 }
 
 /// Whether `check` passed in the last run of all checks; not where nothing is known of one.
@@ -158,6 +171,7 @@ fn path(project: &Project) -> PathBuf {
 mod tests {
     use super::*;
     use checks::PHASES;
+    use checks::report::{NodeReport, Todo};
 
     fn report(outcome: Outcome) -> CheckReport {
         let (check, step, title) = (String::from("echo-text"), String::from("1.1"), String::new());
@@ -187,5 +201,19 @@ mod tests {
         progress.climbed(PHASES[0], 3);
         progress.note(PHASES[0], None);
         assert_eq!(fails(&mut progress), 1);
+    }
+
+    #[test]
+    fn a_todo_has_the_hints_of_its_own_step_whichever_check_runs_into_it() {
+        let hinted_at = |step: &str| {
+            let todo = Some(Todo { step: step.to_owned(), text: String::new(), location: String::new() });
+            let (name, state, last_lines) = (String::from("node"), String::from("running"), Vec::new());
+            let nodes = vec![NodeReport { name, state, todo, panic: None, last_lines, lines_before: 0 }];
+            let failed = Failed { observed: Observed::ReachedTodo, expected: String::new(), story: Vec::new(), nodes };
+            hinted(PHASES[0], &report(Outcome::Passed), &failed).to_owned()
+        };
+        let first_of = |step| PHASES[0].checks.iter().find(|check| check.step == step).map(|check| check.id);
+        assert_eq!(hinted_at("1.1"), "echo-text");
+        assert_eq!(Some(hinted_at("1.2").as_str()), first_of(2));
     }
 }

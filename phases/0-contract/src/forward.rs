@@ -55,10 +55,11 @@ pub struct Peer {
 /// The way to one peer. No method waits but [`room`](Self::room).
 ///
 /// Packets of one caller keep their order. What is taken is handed on at the other end, or the way ends: it is not mended in between.
-/// A way ends, too, when the peer has confirmed nothing for three quarters of `--deliver-timeout`, so that whoever waits for an answer is told
+/// A way ends, too, when the peer has confirmed nothing for half of `--deliver-timeout`, so that whoever waits for an answer is told
 /// in time that there will be none.
 pub trait Link: Send + Sync + 'static {
-    /// Takes a packet. What answers a packet of the peer's is never refused for want of room.
+    /// Takes a packet. An [`Outcome`](Packet::Outcome) may exceed the bounds, since nobody else can tell it; beyond a multiple of
+    /// them the way ends.
     ///
     /// # Errors
     ///

@@ -167,6 +167,7 @@ impl<'a> Reader<'a> {
         self.room.take(bytes);
         // Step 3.1: decode it; a record is delivered, anything else is buried
         let _ = (decode, Letter::new, Self::deliver, Self::bury);
+        todo!("step 3.1: decode it, and deliver or bury what comes out")
     }
 
     /// Brings a record to its user.

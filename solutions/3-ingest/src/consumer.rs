@@ -174,6 +174,7 @@ impl<'a> Reader<'a> {
         // ANCHOR: step-3-1-take
         // BEFORE 3.1: decode it; a record is delivered, anything else is buried
         //| let _ = (decode, Letter::new, Self::deliver, Self::bury);
+        //| todo!("step 3.1: decode it, and deliver or bury what comes out")
         let config = &self.intake.node.config;
         match decode(raw, config.kafka.topic, config.max_message) {
             Ok(record) => self.deliver(record).await,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract::cluster::{ClusterView, View};
-use contract::link::{Malformed, Packet, Packets};
+use contract::link::{BATCH_BESIDES, Malformed, Packet, Packets};
 use contract::{Inbound, Opening, Peer, stats};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -30,8 +30,6 @@ pub(crate) struct Links {
 
 /// A few links carry what thousands of sockets do: a buffer for many packets at once.
 const BUFFER: usize = 64 * 1024;
-/// What a batch may have besides one message: others that were on their way, a part of a snapshot.
-const BESIDES: usize = 256 * 1024;
 
 impl Links {
     /// This node, in the life that its own view tells of; `None` before its first round.
@@ -43,7 +41,7 @@ impl Links {
 
     /// Sizes of buffers and batches. All nodes of a cluster are to have the same `--max-message`.
     pub fn limits(&self) -> WebSocketConfig {
-        let largest = self.opening.node.config.max_message + BESIDES;
+        let largest = self.opening.node.config.max_message + BATCH_BESIDES;
         WebSocketConfig::default()
             .read_buffer_size(BUFFER)
             .write_buffer_size(BUFFER)

@@ -29,7 +29,8 @@ pub fn run(project: &Project, number: u8, json: bool) -> Result<Ended> {
         bail!("{}", waits(number, below));
     }
     let hints = Hints::of(phase)?;
-    let Some((hint, _)) = hints.find(&failure.check, failure.observed) else { bail!("{NO_HINT}") };
+    let check = failure.hinted.as_deref().unwrap_or(&failure.check);
+    let Some((hint, _)) = hints.find(check, failure.observed) else { bail!("{NO_HINT}") };
     let next = failure.rung + 1;
     let rung = next.clamp(1, hint.rungs.len());
     progress.climbed(phase, rung);

@@ -16,7 +16,7 @@ use crate::broker;
 use crate::cargo::{Build, Built, Outcome, likely_binary};
 use crate::cli::PhaseArgs;
 use crate::hints::Hints;
-use crate::progress::{Progress, keep_reports, passed_last};
+use crate::progress::{Progress, hinted, keep_reports, passed_last};
 use crate::project::{self, Project, folder_name};
 use crate::questions;
 use crate::screen::verdict::{Verdict, first_failure};
@@ -135,7 +135,7 @@ impl Run<'_> {
     fn show(&self, project: &Project, json: bool) -> Result<Ended> {
         let failure = first_failure(&self.reports);
         let hints = Hints::of(self.phase).context("cannot read the hints")?;
-        let hint = failure.and_then(|(report, failed)| hints.find(&report.check, failed.observed));
+        let hint = failure.and_then(|(report, failed)| hints.find(hinted(self.phase, report, failed), failed.observed));
         let built = questions::of(self.phase)?.built;
         let subject = self.subject();
         let verdict = Verdict {

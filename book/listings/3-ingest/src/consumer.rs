@@ -173,6 +173,7 @@ impl<'a> Reader<'a> {
         // ANCHOR: step-3-1-take
         // Step 3.1: decode it; a record is delivered, anything else is buried
         let _ = (decode, Letter::new, Self::deliver, Self::bury);
+        todo!("step 3.1: decode it, and deliver or bury what comes out")
         // ANCHOR_END: step-3-1-take
     }
     // ANCHOR_END: take

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// The records of one partition that were taken and are not behind its watermark yet.
+/// The records of one partition that were taken and are not behind its position yet.
 ///
 /// Behind one that waits, those that are decided stay listed: 24 bytes each, for `--slow-grace` at most, since whoever holds up a record for
 /// longer loses the socket.

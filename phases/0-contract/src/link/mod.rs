@@ -24,3 +24,6 @@ pub const INCARNATION_HEADER: &str = "x-incarnation";
 pub const PROTOCOL_HEADER: &str = "x-protocol";
 /// Where a node takes links.
 pub const PATH: &str = "/link";
+/// A batch has at most so many bytes more than `--max-message`: besides a message, other packets that were waiting, or a part of
+/// a snapshot. Whoever gets a larger one ends the link.
+pub const BATCH_BESIDES: usize = 256 * 1024;
