@@ -25,6 +25,7 @@ pub struct Intake {
     pub deliver: Arc<dyn Deliver>,
     /// Whether an operator wants nothing to be read: `--ingest-paused`, `POST /ingest/pause` and `/ingest/resume`.
     pub paused: watch::Receiver<bool>,
-    /// Cancelled when the node is to stop: take nothing more, settle what is under way (submitted, and not answered yet), and return. What waits is the next owner's.
+    /// Cancelled when the node is to stop: take nothing more, settle what is under way (submitted, and not answered yet), and return.
+    /// What waits is the next owner's.
     pub stop: CancellationToken,
 }
