@@ -228,6 +228,16 @@ observations! {
     UnreachableToldAsGone = "unreachable-told-as-gone",
     /// A broadcast did not come to everybody, or not once.
     BroadcastMissed = "broadcast-missed",
+    /// Of two nodes that should have a link, neither has dialled the other and said who it is.
+    NeverDialled = "never-dialled",
+    /// A node that could not be reached was dialled again and again, without a pause.
+    DialledTooOften = "dialled-too-often",
+    /// A link was not ended though a newer one had come up, or the life that it was to was over.
+    LinkKept = "link-kept",
+    /// A node asked for all rows, and was not told them.
+    AskedInVain = "asked-in-vain",
+    /// The rows of a node went when the link to it ended, though the view still told of it.
+    RowsGoneWithLink = "rows-gone-with-link",
 }
 
 impl fmt::Display for Observed {

@@ -70,12 +70,17 @@ struct Rules {
     open: Vec<Open>,
     /// Who dialled whom, and was let through, so far.
     dialled: Vec<(String, String)>,
+    /// How often somebody dialled whose link is cut.
+    refused: usize,
 }
 
 /// A link that is open now.
 #[derive(Debug)]
 struct Open {
     pair: (String, String),
+    /// Only the acceptor's side is left, and it has not been told.
+    is_orphan: bool,
+    orphan: CancellationToken,
     end: CancellationToken,
 }
 
@@ -124,11 +129,15 @@ impl<'w> Links<'w> {
     ///
     /// `NeverReady` if its ready line has no `link=`.
     pub fn lead_to(&self, name: &str, node: &Node) -> Result<(), Failure> {
-        let link = node.link()?;
-        if let Some(place) = self.places().get(name) {
-            place.target.send_replace(Some(link));
-        }
+        self.lead_astray(name, node.link()?);
         Ok(())
+    }
+
+    /// From now on links to the node of this name lead to whoever listens at `address`.
+    pub fn lead_astray(&self, name: &str, address: SocketAddr) {
+        if let Some(place) = self.places().get(name) {
+            place.target.send_replace(Some(address));
+        }
     }
 
     /// Ends the link of these two, and lets no other through.
@@ -136,7 +145,18 @@ impl<'w> Links<'w> {
         self.world.story().record(a, b, "link cut");
         let mut rules = self.wires.rules();
         rules.cuts.insert(pair(a, b));
-        rules.open.iter().filter(|open| open.pair == pair(a, b)).for_each(|open| open.end.cancel());
+        let whole = rules.open.iter().filter(|open| open.pair == pair(a, b) && !open.is_orphan);
+        whole.for_each(|open| open.end.cancel());
+    }
+
+    /// Ends the link of these two for who dialled; the other one hears nothing more, and is not told that it has ended.
+    pub fn orphan(&self, a: &str, b: &str) {
+        self.world.story().record(a, b, "link ended on one side only");
+        let mut rules = self.wires.rules();
+        for open in rules.open.iter_mut().filter(|open| open.pair == pair(a, b)) {
+            open.is_orphan = true;
+            open.orphan.cancel();
+        }
     }
 
     /// They may have a link again.
@@ -161,6 +181,15 @@ impl<'w> Links<'w> {
             std::mem::take(&mut way.kept)
         };
         self.inject(from, to, kept).await;
+    }
+
+    /// Loses what was kept back, and keeps nothing back any more.
+    pub fn discard(&self, from: &str, to: &str) {
+        self.world.story().record(from, to, "(link: what was kept back is lost)");
+        let mut rules = self.wires.rules();
+        let way = rules.way(from, to);
+        way.held.clear();
+        way.kept.clear();
     }
 
     /// Loses the next `count` packets of this kind.
@@ -191,12 +220,22 @@ impl<'w> Links<'w> {
 
     /// How many links these two have now.
     pub fn open(&self, a: &str, b: &str) -> usize {
-        self.wires.rules().open.iter().filter(|open| open.pair == pair(a, b)).count()
+        self.wires.rules().open.iter().filter(|open| open.pair == pair(a, b) && !open.is_orphan).count()
+    }
+
+    /// How many links of these two are left of which only the acceptor does not know that they have ended.
+    pub fn orphans(&self, a: &str, b: &str) -> usize {
+        self.wires.rules().open.iter().filter(|open| open.pair == pair(a, b) && open.is_orphan).count()
     }
 
     /// Who has dialled whom so far, and was let through.
     pub fn dialled(&self) -> Vec<(String, String)> {
         self.wires.rules().dialled.clone()
+    }
+
+    /// How often somebody has dialled so far whose link was cut.
+    pub fn refused(&self) -> usize {
+        self.wires.rules().refused
     }
 
     async fn inject(&self, from: &str, to: &str, packets: Vec<Packet>) {
@@ -217,15 +256,17 @@ impl Rules {
         self.ways.entry((from.to_owned(), to.to_owned())).or_default()
     }
 
-    /// A new link, if it may be; what ends it.
-    fn begin(&mut self, dialler: &str, acceptor: &str) -> Option<CancellationToken> {
+    /// A new link, if it may be; what makes an orphan of it, and what ends it.
+    fn begin(&mut self, dialler: &str, acceptor: &str) -> Option<(CancellationToken, CancellationToken)> {
         if self.cuts.contains(&pair(dialler, acceptor)) {
+            self.refused += 1;
             return None;
         }
         self.dialled.push((dialler.to_owned(), acceptor.to_owned()));
-        let end = CancellationToken::new();
-        self.open.push(Open { pair: pair(dialler, acceptor), end: end.clone() });
-        Some(end)
+        let (orphan, end) = (CancellationToken::new(), CancellationToken::new());
+        let pair = pair(dialler, acceptor);
+        self.open.push(Open { pair, is_orphan: false, orphan: orphan.clone(), end: end.clone() });
+        Some((orphan, end))
     }
 
     fn ended(&mut self, end: &CancellationToken) {
@@ -352,15 +393,20 @@ async fn carry(
     let near = accept_hdr_async(stream, callback).await.ok()?;
     let dialler = headers.get(NODE_HEADER)?.to_str().ok()?.to_owned();
     let target = *target.wait_for(Option::is_some).await.ok()?;
-    let end = wires.rules().begin(&dialler, &name)?;
+    let (orphan, end) = wires.rules().begin(&dialler, &name)?;
     let carried = async {
         let far = dial(target?, &headers).await?;
-        let ((to_near, from_near), (to_far, from_far)) = (near.split(), far.split());
-        let (there, back) = (Pump::new(&wires, &dialler, &name, to_far), Pump::new(&wires, &name, &dialler, to_near));
-        tokio::select! {
-            () = there.run(from_near) => {}
-            () = back.run(from_far) => {}
-        }
+        let ((to_near, mut from_near), (to_far, mut from_far)) = (near.split(), far.split());
+        let mut there = Pump::new(&wires, &dialler, &name, to_far);
+        let mut back = Pump::new(&wires, &name, &dialler, to_near);
+        let is_orphan = tokio::select! {
+            () = there.run(&mut from_near) => false,
+            () = back.run(&mut from_far) => false,
+            () = orphan.cancelled() => true,
+        };
+        // The dialler's side goes; the acceptor's stays until the acceptor ends it.
+        drop((from_near, back));
+        while is_orphan && matches!(from_far.next().await, Some(Ok(_))) {}
         Some(())
     };
     tokio::select! {
@@ -397,7 +443,7 @@ impl Pump {
         Self { wires: wires.clone(), from: from.to_owned(), to: to.to_owned(), sink, injected }
     }
 
-    async fn run(mut self, mut source: SplitStream<Stream>) {
+    async fn run(&mut self, source: &mut SplitStream<Stream>) {
         loop {
             let message = tokio::select! {
                 message = source.next() => match message {
@@ -458,11 +504,12 @@ mod tests {
     #[test]
     fn a_link_that_has_ended_is_not_open() {
         let mut rules = Rules::default();
-        let end = rules.begin("n1", "n2").expect("nothing is cut");
-        let other = rules.begin("n1", "n2").expect("nothing is cut");
+        let (_, end) = rules.begin("n1", "n2").expect("nothing is cut");
+        let (_, other) = rules.begin("n1", "n2").expect("nothing is cut");
         rules.ended(&end);
         assert_eq!(rules.open.len(), 1);
         rules.cuts.insert(pair("n2", "n1"));
         assert!(rules.begin("n1", "n2").is_none() && !other.is_cancelled());
+        assert_eq!((rules.refused, rules.dialled.len()), (1, 2));
     }
 }

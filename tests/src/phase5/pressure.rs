@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::forward::bob_on_n2;
-use super::scene::{Scene, hears, is_told_ok, knows};
+use super::scene::{NO_BEATS, SOON, Scene, has_counted, hears, is_told_ok, knows};
 use super::told::until_not_written;
 use crate::Observed;
 use crate::harness::gateway::message_frame;
 use crate::harness::users::place;
-use crate::harness::{Client, Failure, Judge, Node, ROOM_FOR_TWO, Talk, World, ensure, large};
+use crate::harness::{Client, Failure, Judge, Node, ROOM_FOR_TWO, Talk, World, ensure, eventually, large};
 
 /// Room for a few large messages.
 const NARROW: [&str; 2] = ["--link-bytes", "200000"];
@@ -18,6 +18,8 @@ const FLOOD: usize = 100;
 const ON_THEIR_WAY: usize = 10;
 /// A third of the flood.
 const KIB_AT_MOST: u64 = 2048;
+/// Packets that may be on their way in some checks: fewer than there are rows to tell.
+const FEW: [&str; 2] = ["--link-packets", "10"];
 /// Rows that are told while one peer takes nothing.
 const ROWS: usize = 30;
 /// What is refused at once is told within this, a fraction of `--deliver-timeout`, also on a busy machine.
@@ -49,7 +51,8 @@ pub async fn bound(world: &World) -> Result<(), Failure> {
     let expected = format!("at most {ON_THEIR_WAY} of {FLOOD} on their way, of 60,000 bytes each");
     ensure(refused >= FLOOD - ON_THEIR_WAY, Observed::BeyondBound, expected)?;
     nodes[0].admin().record_seen(format!("(grown by {grown} KiB)"));
-    ensure(grown < KIB_AT_MOST, Observed::TooMuchMemory, format!("at most {KIB_AT_MOST} KiB more"))
+    ensure(grown < KIB_AT_MOST, Observed::TooMuchMemory, format!("at most {KIB_AT_MOST} KiB more"))?;
+    has_counted(&nodes[0], "links.full").await
 }
 
 pub async fn told(world: &World) -> Result<(), Failure> {
@@ -58,7 +61,7 @@ pub async fn told(world: &World) -> Result<(), Failure> {
     let (mut alice, _) = nodes[0].user("alice").await?;
     nodes[1].pause();
     alice.message("bob", "1", Some("1")).await?;
-    let told = alice.hear_within(super::scene::SOON).await?;
+    let told = alice.hear_within(SOON).await?;
     let told = told.ok_or_else(|| Failure::new(Observed::NeverTold, "error unavailable, within 1,200 ms"))?;
     ensure(told.member("code") != Some("timeout"), Observed::ToldTooLate, "error unavailable, within 1,200 ms")?;
     ensure(told.is_error("unavailable", Some("1")), Observed::WrongAnswer, "error unavailable (ref 1)")?;
@@ -66,7 +69,8 @@ pub async fn told(world: &World) -> Result<(), Failure> {
     alice.message("bob", "2", Some("2")).await?;
     let told = alice.hear_within(AT_ONCE).await?;
     let told = told.ok_or_else(|| Failure::new(Observed::ToldTooLate, "error unavailable, at once"))?;
-    ensure(told.is_error("unavailable", Some("2")), Observed::WrongAnswer, "error unavailable (ref 2)")
+    ensure(told.is_error("unavailable", Some("2")), Observed::WrongAnswer, "error unavailable (ref 2)")?;
+    has_counted(&nodes[0], "links.stalled").await
 }
 
 pub async fn others(world: &World) -> Result<(), Failure> {
@@ -98,7 +102,7 @@ async fn is_served(alice: &mut Client, to: &mut Client, name: &str, n: usize) ->
 
 pub async fn rows(world: &World) -> Result<(), Failure> {
     let scene = Scene::new(world);
-    let nodes = scene.linked(&["n1", "n2", "n3"], &["--link-packets", "10", "--deliver-timeout", "60s"]).await?;
+    let nodes = scene.linked(&["n1", "n2", "n3"], &[FEW, NO_BEATS].concat()).await?;
     nodes[1].pause();
     // More than the link to n2 has room for.
     let mut users = Vec::new();
@@ -116,9 +120,32 @@ async fn is_known(node: &Node, place: &str) -> Result<(), Failure> {
     knows(node, "alice", &[place.to_owned()]).await.seen_as(Observed::RowUnknown, Observed::OthersAffected)
 }
 
+pub async fn answer(world: &World) -> Result<(), Failure> {
+    let scene = Scene::new(world);
+    let (nodes, mut bob) = bob_on_n2(&scene, &[FEW, NO_BEATS].concat()).await?;
+    let (mut alice, _) = nodes[0].user("alice").await?;
+    // From now on n2 does not know what n1 has, and its link is full of rows that it has told.
+    scene.links.hold("n1", "n2", "receipt");
+    let crowd = nodes[1].untold();
+    let mut users = Vec::new();
+    for n in 0..ROWS {
+        users.push(crowd.user(&format!("user-{n}")).await?.0);
+    }
+    world.story().record("test", "n2", format!("{ROWS} users register: user-0 to user-{}", ROWS - 1));
+    let full = eventually(SOON, || async {
+        let joined = scene.links.passed("n2", "n1", "joined");
+        ensure(joined > 5, Observed::RowUnknown, "n2 tells n1 of its users, as many as there is room for")
+    });
+    full.await?;
+    alice.message("bob", "1", Some("1")).await?;
+    hears(&mut bob, Some("alice"), "1", Observed::MessageLost).await?;
+    is_told_ok(&mut alice, "1").await.map(drop)
+}
+
 pub async fn stuck_user(world: &World) -> Result<(), Failure> {
     let scene = Scene::new(world);
-    let flags = [ROOM_FOR_TWO, ["--deliver-timeout", "600ms"], ["--slow-grace", "20s"]].concat();
+    // Half of it has to be longer than a busy machine lets a confirmation wait.
+    let flags = [ROOM_FOR_TWO, ["--deliver-timeout", "1600ms"], ["--slow-grace", "20s"]].concat();
     let nodes = scene.linked(&["n1", "n2"], &flags).await?;
     let mut deaf = nodes[1].connect_stalled("bob").await?;
     let stuck = deaf.register("bob").await?;

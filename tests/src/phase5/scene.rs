@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::Observed;
-use crate::harness::eventually::eventually_each;
 use crate::harness::users::user_path;
-use crate::harness::{Client, Cluster, Failure, Heard, Links, Network, Node, Peer, Talk, World, ensure};
+use crate::harness::{
+    Client, Cluster, Failure, Heard, Links, Network, Node, PATIENCE, Peer, Talk, World, ensure, eventually,
+    eventually_each,
+};
 
 /// Until word of something is everywhere: a hundredth of it is usual, and only failing checks wait so long.
 pub const SOON: Duration = Duration::from_secs(5);
@@ -19,6 +21,8 @@ const LOOKS: Duration = Duration::from_millis(30);
 pub const PHI: &str = "20";
 /// No silence is long enough.
 pub const NEVER: &str = "1000000";
+/// Unless a check says otherwise. A node that a busy machine holds up for a second is no peer that has stalled.
+pub const DELIVER_TIMEOUT: Duration = Duration::from_secs(10);
 /// No beat comes while the check goes: nothing is made up for.
 pub const NO_BEATS: [&str; 2] = ["--deliver-timeout", "60s"];
 
@@ -50,14 +54,14 @@ impl<'w> Scene<'w> {
     /// As `World::node_called`; `NeverReady` if its ready line lacks something.
     pub async fn node(&self, name: &str, flags: &[&str]) -> Result<Node, Failure> {
         let (seed, link) = (self.gossip.place("n1").await?.to_string(), self.links.place(name).await?.to_string());
-        // A node that a busy machine holds up for a second is no peer that has stalled.
+        let timeout = format!("{}s", DELIVER_TIMEOUT.as_secs());
         let own = [
             ["--cookie", "secret"],
             ["--gossip-interval", self.round],
             ["--phi", self.phi],
             ["--seed", &seed],
             ["--link-advertise", &link],
-            ["--deliver-timeout", "10s"],
+            ["--deliver-timeout", &timeout],
         ];
         let own = own.into_iter().filter(|[flag, _]| !flags.contains(flag)).flatten();
         let node = self.gossip.node(name, &own.chain(flags.iter().copied()).collect::<Vec<_>>()).await?;
@@ -192,6 +196,19 @@ async fn next(client: &mut Client, nothing: Observed, expected: &str) -> Result<
         client.record_seen("(nothing)");
     }
     heard.ok_or_else(|| Failure::new(nothing, expected))
+}
+
+/// What the chapter sends one to when it goes wrong has to say so. Whoever is told first may be the sender.
+///
+/// # Errors
+///
+/// `WrongCount` if the counter stays 0.
+pub async fn has_counted(node: &Node, counter: &str) -> Result<(), Failure> {
+    let expected = format!("{counter}, one each time");
+    let look = || async { ensure(node.admin().counter(counter).await? > 0, Observed::WrongCount, &expected) };
+    let counted = eventually(PATIENCE, look).await;
+    node.admin().counter_seen(counter).await?;
+    counted
 }
 
 /// What a look-up says, in words.

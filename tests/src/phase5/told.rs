@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::forward::bob_on_n2;
-use super::scene::{NO_BEATS, SOON, Scene, hears, knows, link_is};
+use super::scene::{NO_BEATS, SOON, Scene, hears, is_told_ok, knows, knows_now, link_is};
 use crate::Observed;
 use crate::harness::users::place;
-use crate::harness::{Failure, LARGE_BYTES, Node, ROOM_FOR_TWO, Talk, World, ensure, eventually, large};
+use crate::harness::{Client, Failure, Heard, LARGE_BYTES, Node, ROOM_FOR_TWO, Talk, World, ensure, eventually, large};
 
 /// What is known at once is told within this, a fraction of `--deliver-timeout`, also on a busy machine.
 const AT_ONCE: Duration = Duration::from_millis(800);
@@ -56,6 +56,7 @@ pub async fn full(world: &World) -> Result<(), Failure> {
 pub async fn unavailable(world: &World) -> Result<(), Failure> {
     let scene = Scene::new(world);
     let (nodes, mut bob) = bob_on_n2(&scene, &["--deliver-timeout", "5s"]).await?;
+    let bob_is_at = nodes[0].places("bob").await?;
     let (mut alice, _) = nodes[0].user("alice").await?;
     scene.links.cut("n1", "n2");
     link_is(&nodes[0], "n2", "down").await?;
@@ -63,8 +64,11 @@ pub async fn unavailable(world: &World) -> Result<(), Failure> {
     alice.message("bob", "1", Some("cut")).await?;
     let told = alice.hear_within(AT_ONCE).await?;
     let told = told.ok_or_else(|| Failure::new(Observed::ToldTooLate, "error unavailable, at once"))?;
-    let is_gone = told.is_error("not_connected", Some("cut"));
-    ensure(!is_gone, Observed::UnreachableToldAsGone, "error unavailable, retry true")?;
+    if told.is_error("not_connected", Some("cut")) {
+        // Are his rows still there, and was it said all the same?
+        knows_now(&nodes[0], "bob", &bob_is_at, Observed::RowsGoneWithLink).await?;
+        return Err(Failure::new(Observed::UnreachableToldAsGone, "error unavailable, retry true"));
+    }
     let is_told = told.is_error("unavailable", Some("cut")) && told.retry();
     ensure(is_told, Observed::WrongAnswer, "error unavailable, retry true (ref cut)")?;
     scene.links.heal("n1", "n2");
@@ -74,6 +78,50 @@ pub async fn unavailable(world: &World) -> Result<(), Failure> {
     });
     again.await?;
     hears(&mut bob, None, "2", Observed::MessageLost).await.map(drop)
+}
+
+pub async fn several(world: &World) -> Result<(), Failure> {
+    let scene = Scene::new(world);
+    // A beat would show n1 what is kept back below.
+    let nodes = scene.linked(&["n1", "n2", "n3"], &NO_BEATS).await?;
+    let (mut gone, stale) = nodes[1].user("bob#1").await?;
+    let (mut bob, conn) = nodes[2].user("bob#2").await?;
+    let (mut alice, here) = nodes[0].user("alice").await?;
+    let (mut carol, _) = nodes[1].user("carol").await?;
+    knows(&nodes[0], "bob", &[place("n2", &stale), place("n3", &conn)]).await?;
+    knows(&nodes[1], "alice", &[place("n1", &here)]).await?;
+    scene.links.hold("n2", "n1", "left");
+    gone.close(1000).await?;
+    knows(&nodes[1], "bob", &[place("n3", &conn)]).await?;
+    // n2 says at once that nobody is there; n3, which has written it, says so later.
+    scene.links.hold("n3", "n1", "outcome");
+    alice.message("bob", "1", Some("1")).await?;
+    hears(&mut bob, Some("alice"), "1", Observed::MessageLost).await?;
+    let refused = eventually(SOON, || async {
+        let answers = scene.links.passed("n2", "n1", "outcome");
+        ensure(answers == 1, Observed::NeverTold, "n2 tells n1 what became of the message")
+    });
+    refused.await?;
+    // By the same link and behind that answer: once she hears this, n1 has heard the other.
+    carol.message("alice", "2", None).await?;
+    let told = hears_of(&mut alice, "message 2, from carol").await?;
+    let is_refused = told.is_error("not_connected", Some("1"));
+    ensure(!is_refused, Observed::RefusedThoughTaken, "ok (ref 1), as soon as n3 says that it has written it")?;
+    ensure(told.payload().as_deref() == Some("2"), Observed::WrongAnswer, "message 2, from carol")?;
+    scene.links.release("n3", "n1").await;
+    is_told_ok(&mut alice, "1").await?;
+    // Now n2 says the same, and nobody can say what n3 would: he may be there.
+    scene.links.cut("n1", "n3");
+    link_is(&nodes[0], "n3", "down").await?;
+    alice.message("bob", "3", Some("3")).await?;
+    let told = hears_of(&mut alice, "error unavailable (ref 3)").await?;
+    let is_gone = told.is_error("not_connected", Some("3"));
+    ensure(!is_gone, Observed::UnreachableToldAsGone, "error unavailable (ref 3): he may be on n3")?;
+    ensure(told.is_error("unavailable", Some("3")), Observed::WrongAnswer, "error unavailable (ref 3)")
+}
+
+async fn hears_of(client: &mut Client, expected: &str) -> Result<Heard, Failure> {
+    client.hear_within(SOON).await?.ok_or_else(|| Failure::new(Observed::NeverTold, expected))
 }
 
 pub async fn dies(world: &World) -> Result<(), Failure> {
@@ -103,8 +151,9 @@ pub async fn dies(world: &World) -> Result<(), Failure> {
 ///
 /// `ToldTooEarly` if more is written than can have been.
 pub async fn until_not_written(node: &Node) -> Result<crate::harness::Answer, Failure> {
+    let admin = node.admin().clone().patient(SOON);
     for n in 0..BIG_AT_MOST {
-        let answer = node.admin().post_quietly("/users/bob/messages", large(n).into()).await?;
+        let answer = admin.post_quietly("/users/bob/messages", large(n).into()).await?;
         if answer.status != 202 {
             node.admin().record_asked(format!("POST /users/bob/messages, {LARGE_BYTES} bytes, the {}th", n + 1));
             node.admin().record(&answer);
