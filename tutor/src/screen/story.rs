@@ -42,7 +42,7 @@ pub fn lines(failed: &Failed, paint: Paint) -> Vec<String> {
 }
 
 /// Which events are shown of a long story: its beginning, its end and the one that asked; of the others rather what the check has
-/// done than how its clients came, and rather that than what it has overheard.
+/// done than what it has overheard, and rather that than how its clients came.
 fn shown(events: &[Event], asked: Option<usize>) -> Vec<bool> {
     let mut shown = vec![true; events.len()];
     let end = events.len().saturating_sub(LAST_EVENTS);
@@ -59,8 +59,9 @@ fn shown(events: &[Event], asked: Option<usize>) -> Vec<bool> {
 
 /// What weighs least is hidden first.
 fn weight(event: &Event) -> u8 {
-    let is_arrival = ["connect", "register"].iter().any(|word| event.text.starts_with(word));
-    match (event.aside, is_arrival) {
+    // Whoever connects and reads nothing is what a check is about.
+    let is_arrival = event.text == "connect" || event.text.starts_with("register");
+    match (is_arrival, event.aside) {
         (true, _) => 0,
         (false, true) => 1,
         (false, false) => 2,
