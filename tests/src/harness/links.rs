@@ -381,15 +381,15 @@ async fn carry(
         return None;
     };
     let dialled = Dialled::new(&wires.story, &dialler, &name);
-    let target = *target.wait_for(Option::is_some).await.ok()?;
+    let target = (*target.wait_for(Option::is_some).await.ok()?)?;
     let Some(end) = wires.rules().begin(&dialler, &name) else {
         dialled.ended("the link is cut");
         return None;
     };
     let carried = async {
-        let far = match dial(target?, &headers).await {
+        let far = match dial(target, &headers).await {
             Ok(far) => far,
-            Err(why) => return Some(why),
+            Err(why) => return why,
         };
         dialled.upgraded();
         let ((to_near, from_near), (to_far, from_far)) = (near.split(), far.split());
@@ -399,14 +399,14 @@ async fn carry(
             () = there.run(from_near) => &dialler,
             () = back.run(from_far) => &name,
         };
-        Some(format!("{closer} closes"))
+        format!("{closer} closes")
     };
     let why = tokio::select! {
         why = carried => why,
-        () = end.cancelled() => Some("cut".to_owned()),
+        () = end.cancelled() => "cut".to_owned(),
     };
     wires.rules().ended(&end);
-    dialled.ended(&why.unwrap_or_default());
+    dialled.ended(&why);
     Some(())
 }
 
