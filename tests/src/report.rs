@@ -40,9 +40,9 @@ pub enum Outcome {
 pub struct Failed {
     /// What was seen; hints are keyed by check and observation.
     pub observed: Observed,
-    /// What was expected instead, shown behind the last line of the story.
+    /// What was expected instead, shown behind the last line of the story that is no aside.
     pub expected: String,
-    /// What the check did and what came back, in order.
+    /// What the check did and what came back, in order, until it failed.
     pub story: Vec<Event>,
     /// The nodes of the check, in the order in which they were started.
     pub nodes: Vec<NodeReport>,
@@ -59,6 +59,9 @@ pub struct Event {
     pub to: String,
     /// What: a few lines of a terminal at most.
     pub text: String,
+    /// Overheard between others: the check has neither asked nor answered.
+    #[serde(default)]
+    pub aside: bool,
 }
 
 /// What is left of a node when its check has failed.

@@ -127,8 +127,8 @@ fn start_all(
 
 async fn run_one(check: Check, step: String, world: World) -> CheckReport {
     let began = Instant::now();
-    let late = Failure::new(Observed::TookTooLong, format!("an end within {} s", check.limit.as_secs_f32()));
-    let result = timeout(check.limit, (check.run)(&world)).await.unwrap_or(Err(late));
+    let late = || Failure::new(Observed::TookTooLong, format!("an end within {} s", check.limit.as_secs_f32()));
+    let result = timeout(check.limit, (check.run)(&world)).await.unwrap_or_else(|_| Err(late()));
     let result = match result {
         Ok(()) => world.no_panic().await,
         failed => failed,
@@ -140,8 +140,8 @@ async fn run_one(check: Check, step: String, world: World) -> CheckReport {
     let outcome = match result {
         Ok(()) => Outcome::Passed,
         Err(Failure::Skipped { why }) => Outcome::Skipped { why },
-        Err(Failure::Failed { observed, expected }) => {
-            Outcome::Failed(Box::new(world.explain(observed, expected).await))
+        Err(Failure::Failed { observed, expected, at }) => {
+            Outcome::Failed(Box::new(world.explain(observed, expected, at).await))
         }
     };
     world.end().await;

@@ -129,6 +129,9 @@ impl Which {
 pub struct CompareArgs {
     /// The phase's number.
     pub phase: u8,
+    /// Show this step only, as 5.6.
+    #[arg(long, value_name = "STEP")]
+    pub step: Option<String>,
     /// Show the reference before your own code passes.
     #[arg(long)]
     pub spoil: bool,
@@ -282,11 +285,11 @@ const JSON_HELP: &str = "\
 With --json, standard output is one JSON document (verify: one per line):
 
   phase    {phase, verdict: passed|failed|not_built, done, steps, build_ms, checks_ms, errors, checks: [{check, step, title,
-           elapsed_ms, outcome: passed|failed|skipped, and if failed: observed, expected, story: [{at_ms, from, to, text}],
+           elapsed_ms, outcome: passed|failed|skipped, and if failed: observed, expected, story: [{at_ms, from, to, text, aside}],
            nodes: [{name, state, todo, panic, last_lines, lines_before}]}]}
            with --repeat: {phase, runs, checks: [{check, step, title, failures, seeds, verdict: passed|flaky|failed}],
            first: {seed, report: one of `checks` above}, the first failure of the first run that had one, or null}
-  hint     {phase, check, observed, rung, of, text}
+  hint     {phase, check, observed, rung, of, text}, or {phase, passed} where all passes
   list     {phases: [{phase, title, code: mine|pristine|borrowed, passed: date or null, broken, waits_for: phase or null}]}
   reset    {phase, kept}            borrow, return  {phase, changed, before, after}
   compare  {phase, steps: [{step, title, invariant, places: [{file, item, reference, yours, same}]}]}

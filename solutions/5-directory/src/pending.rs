@@ -1,5 +1,5 @@
 //! A peer: the way to it, and what it was asked and has not answered.
-// ANCHOR: step-5-2-pending
+// ANCHOR: step-5-6-pending
 // BEFORE 5.1: not needed yet; in 5.6: a number for each message, and under it the sender who waits
 // WITHOUT 5.1: as it is
 
@@ -100,4 +100,4 @@ impl Peers {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
-// ANCHOR_END: step-5-2-pending
+// ANCHOR_END: step-5-6-pending

@@ -1,5 +1,5 @@
 //! One outcome of several: a message that goes to more than one place.
-// ANCHOR: step-5-2-shares
+// ANCHOR: step-5-6-shares
 // BEFORE 5.1: not needed yet; in 5.6: written anywhere is written; else the sender hears the worst that may have happened
 // WITHOUT 5.1: as it is
 
@@ -83,4 +83,4 @@ mod tests {
         assert_eq!(told(&[]), [NotConnected]);
     }
 }
-// ANCHOR_END: step-5-2-shares
+// ANCHOR_END: step-5-6-shares

@@ -20,6 +20,9 @@ use crate::harness::story::{Story, show_binary, show_text};
 
 /// Longer than any `--deliver-timeout` that a check sets, since a push is answered no later than that.
 const ANSWER_WITHIN: Duration = Duration::from_millis(1500);
+/// Rows of `/sockets` that a story tells.
+const ROWS_TOLD: usize = 3;
+const NO_ANSWER: &str = "(no answer)";
 /// Who asks, in the story.
 const ASKER: &str = "test";
 
@@ -57,7 +60,7 @@ pub struct Socket {
 
 impl std::fmt::Display for Socket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: queued {}, written {}", self.conn, self.queued, self.written)
+        write!(f, "{}: queued {}, written {}", self.user.as_ref().unwrap_or(&self.conn), self.queued, self.written)
     }
 }
 
@@ -93,13 +96,14 @@ impl Admin {
         self.record_answer(answer)
     }
 
-    /// `GET path` without a trace in the story, for polling.
+    /// `GET path` for polling: in the story only if it is the last that is asked.
     ///
     /// # Errors
     ///
     /// `ConnectFailed` or `NothingArrived`.
     pub async fn peek(&self, path: &str) -> Result<Answer, Failure> {
-        self.ask("GET", path, &[], Bytes::new()).await
+        let answer = self.ask("GET", path, &[], Bytes::new()).await;
+        self.look(&format!("GET {path}"), answer)
     }
 
     /// `POST path` with a text body, recorded.
@@ -142,13 +146,15 @@ impl Admin {
         self.record_answer(answer)
     }
 
-    /// `POST path` without a trace in the story, for floods.
+    /// `POST path` for floods: in the story only if it is the last that is asked.
     ///
     /// # Errors
     ///
     /// `ConnectFailed` or `NothingArrived`.
     pub async fn post_quietly(&self, path: &str, body: Bytes) -> Result<Answer, Failure> {
-        self.ask("POST", path, &[], body).await
+        let asked = format!("POST {path}, {} byte{}", body.len(), if body.len() == 1 { "" } else { "s" });
+        let answer = self.ask("POST", path, &[], body).await;
+        self.look(&asked, answer)
     }
 
     /// The rows of `GET /sockets`, unrecorded.
@@ -159,10 +165,14 @@ impl Admin {
     pub async fn sockets(&self) -> Result<Vec<Socket>, Failure> {
         let answer = self.peek("/sockets").await?;
         let rows = answer.body.get("sockets").cloned().unwrap_or_default();
-        serde_json::from_value(rows).map_err(|_| {
+        let rows: Vec<Socket> = serde_json::from_value(rows).map_err(|_| {
             self.record(&answer);
             Failure::new(Observed::WrongAnswer, r#"{"sockets":[{"conn":"…","queued":0,"written":0}]}"#)
-        })
+        })?;
+        let told: Vec<_> = rows.iter().take(ROWS_TOLD).map(ToString::to_string).collect();
+        let more = if rows.len() > ROWS_TOLD { "; …" } else { "" };
+        self.saw(&format!("/sockets: {}{more}", if rows.is_empty() { "nobody".to_owned() } else { told.join("; ") }));
+        Ok(rows)
     }
 
     /// A counter of `GET /stats` by its dotted name, unrecorded.
@@ -173,10 +183,12 @@ impl Admin {
     pub async fn counter(&self, name: &str) -> Result<u64, Failure> {
         let answer = self.peek("/stats").await?;
         let value = name.split('.').try_fold(&answer.body, |value, key| value.get(key)).and_then(Value::as_u64);
-        value.ok_or_else(|| {
+        let value = value.ok_or_else(|| {
             self.record(&answer);
             Failure::new(Observed::WrongAnswer, format!("a counter {name} in /stats"))
-        })
+        })?;
+        self.saw(&format!("/stats: {name} {value}"));
+        Ok(value)
     }
 
     /// Waits until nobody is left in any table; unrecorded.
@@ -213,10 +225,21 @@ impl Admin {
         self.story.record(&self.node, ASKER, text);
     }
 
+    /// As [`record_seen`](Self::record_seen), if nothing follows it.
+    fn saw(&self, text: &str) {
+        self.story.look(&[(&self.node, ASKER, text)]);
+    }
+
+    fn look(&self, asked: &str, answer: Result<Answer, Failure>) -> Result<Answer, Failure> {
+        let told = answer.as_ref().map_or_else(|_| NO_ANSWER.to_owned(), ToString::to_string);
+        self.story.look(&[(ASKER, &self.node, asked), (&self.node, ASKER, &told)]);
+        answer
+    }
+
     fn record_answer(&self, answer: Result<Answer, Failure>) -> Result<Answer, Failure> {
         match &answer {
             Ok(answer) => self.record(answer),
-            Err(_) => self.record_seen("(no answer)"),
+            Err(_) => self.record_seen(NO_ANSWER),
         }
         answer
     }

@@ -4,7 +4,7 @@
 //! ([`Broker::topic`]) and groups of its own ([`unique`]). A fault is everybody's, so a check that takes the broker away starts
 //! one for itself. What the broker refuses is no fault of the node's: such a check is skipped, with the broker's words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process;
@@ -131,7 +131,7 @@ impl std::fmt::Display for NewRecord {
 
 impl std::fmt::Display for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let committed = self.committed.map_or_else(|| String::from("nothing"), |offset| offset.to_string());
+        let committed = self.committed.map_or_else(|| String::from("none"), |offset| offset.to_string());
         write!(f, "partition {}: {committed} of {}", self.partition, self.end)
     }
 }
@@ -231,7 +231,7 @@ impl Broker {
     ///
     /// A skip; with the mock cluster also if a partition would be full.
     pub async fn produce_all(&self, topic: &str, records: &[NewRecord]) -> Result<Vec<Place>, Failure> {
-        self.record_asked(format!("{} record{}", records.len(), plural(records.len())));
+        self.record_asked(show_many(records));
         self.produce_quietly(topic, records).await
     }
 
@@ -376,6 +376,19 @@ impl Broker {
 fn parsed<T: DeserializeOwned>(answer: &Answer, name: &str) -> Result<Vec<T>, Failure> {
     let rows = answer.body.get(name).cloned().unwrap_or_default();
     serde_json::from_value(rows).map_err(|error| Failure::skip(format!("the broker's answer: {error}")))
+}
+
+/// `60 records for bob, 59 kB each`.
+fn show_many(records: &[NewRecord]) -> String {
+    let users: BTreeSet<_> = records.iter().map(|record| record.key.as_deref().unwrap_or("nobody")).collect();
+    let users: Vec<_> = users.into_iter().collect();
+    let sizes = records.iter().map(|record| record.value.as_ref().map_or(0, String::len) / 1000);
+    let size = match (sizes.clone().min(), sizes.max()) {
+        (_, None | Some(0)) => String::new(),
+        (Some(least), Some(most)) if least < most => format!(", up to {most} kB each"),
+        (_, Some(most)) => format!(", {most} kB each"),
+    };
+    format!("{} record{} for {}{size}", records.len(), plural(records.len()), users.join(", "))
 }
 
 async fn last_words(process: &Process) -> String {

@@ -1,5 +1,7 @@
 //! How a check says that something does not hold.
 
+use std::time::Instant;
+
 use crate::Observed;
 use crate::harness::story::shorten;
 
@@ -15,6 +17,8 @@ pub enum Failure {
         observed: Observed,
         /// What was due instead, in a few concrete words.
         expected: String,
+        /// When: what happens later has come of the check's end.
+        at: Instant,
     },
     /// This machine cannot say.
     Skipped {
@@ -26,7 +30,11 @@ pub enum Failure {
 impl Failure {
     /// A failure; `expected` is cut to what one line of a terminal holds.
     pub fn new(observed: Observed, expected: impl AsRef<str>) -> Self {
-        Self::Failed { observed, expected: shorten(expected.as_ref(), EXPECTED_CHARS) }
+        Self::failed(observed, expected.as_ref(), Instant::now())
+    }
+
+    fn failed(observed: Observed, expected: &str, at: Instant) -> Self {
+        Self::Failed { observed, expected: shorten(expected, EXPECTED_CHARS), at }
     }
 
     /// Neither passed nor failed: this machine lacks something.
@@ -79,15 +87,15 @@ pub trait Judge<T>: Sized {
 impl<T> Judge<T> for Result<T, Failure> {
     fn judged(self, observed: Observed, expected: impl AsRef<str>) -> Result<T, Failure> {
         self.map_err(|failure| match failure {
-            Failure::Failed { .. } => Failure::new(observed, expected),
+            Failure::Failed { at, .. } => Failure::failed(observed, expected.as_ref(), at),
             skipped => skipped,
         })
     }
 
     fn seen_as(self, general: Observed, special: Observed) -> Result<T, Failure> {
         self.map_err(|failure| match failure {
-            Failure::Failed { observed, expected } if observed == general => {
-                Failure::Failed { observed: special, expected }
+            Failure::Failed { observed, expected, at } if observed == general => {
+                Failure::Failed { observed: special, expected, at }
             }
             other => other,
         })
@@ -95,7 +103,7 @@ impl<T> Judge<T> for Result<T, Failure> {
 
     fn expecting(self, expected: impl AsRef<str>) -> Result<T, Failure> {
         self.map_err(|failure| match failure {
-            Failure::Failed { observed, .. } => Failure::new(observed, expected),
+            Failure::Failed { observed, at, .. } => Failure::failed(observed, expected.as_ref(), at),
             skipped => skipped,
         })
     }

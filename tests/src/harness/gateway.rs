@@ -13,7 +13,7 @@ use crate::harness::failure::{Failure, ensure};
 use crate::harness::frame::{self, Frame};
 use crate::harness::peer::{PATIENCE, Peer, Seen};
 use crate::harness::raw::RawClient;
-use crate::harness::story::show_text;
+use crate::harness::story::{show_text, show_time};
 use crate::harness::ws::Client;
 
 /// The `ref` of a registration that a check does not look at more closely.
@@ -144,7 +144,8 @@ pub trait Talk: Peer {
         }
     }
 
-    /// What the node says next, or `None` when it has said nothing `within` that time. Recorded when it says something.
+    /// What the node says next, or `None` when it has said nothing `within` that time. Recorded when it says something;
+    /// that it has said nothing is, if that is the last that the check looks at.
     fn hear_within(&mut self, within: Duration) -> impl Future<Output = Result<Option<Heard>, Failure>> + Send {
         async move {
             let listen = async {
@@ -155,7 +156,11 @@ pub trait Talk: Peer {
                     }
                 }
             };
-            let Ok(seen) = timeout(within, listen).await else { return Ok(None) };
+            let Ok(seen) = timeout(within, listen).await else {
+                let nothing = format!("(nothing within {})", show_time(within));
+                self.story().look(&[(self.node(), self.name(), &nothing)]);
+                return Ok(None);
+            };
             let observed = seen.instead_of_message();
             let shown = seen.to_string();
             match seen {

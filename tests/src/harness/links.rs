@@ -15,14 +15,14 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderMap;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async, client_async};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
+use crate::harness::dialled::Dialled;
 use crate::harness::failure::Failure;
 use crate::harness::gateway::show_raw;
 use crate::harness::node::Node;
@@ -38,7 +38,7 @@ const REMEMBERED: usize = 1000;
 
 type Stream = WebSocketStream<TcpStream>;
 
-/// All links of one check. Dropping it ends every proxy.
+/// All links of one check. Its proxies last as long as its world.
 #[derive(Debug)]
 pub struct Links<'w> {
     world: &'w World,
@@ -51,7 +51,6 @@ pub struct Links<'w> {
 struct Place {
     address: SocketAddr,
     target: watch::Sender<Option<SocketAddr>>,
-    _accepting: AbortOnDropHandle<()>,
 }
 
 /// What all proxies share.
@@ -117,9 +116,8 @@ impl<'w> Links<'w> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_port)?;
         let address = listener.local_addr().map_err(no_port)?;
         let (target, target_rx) = watch::channel(None);
-        let accepting = accept(listener, name.to_owned(), target_rx, self.wires.clone());
-        let accepting = AbortOnDropHandle::new(tokio::spawn(accepting));
-        self.places().insert(name.to_owned(), Place { address, target, _accepting: accepting });
+        self.world.keep(accept(listener, name.to_owned(), target_rx, self.wires.clone()));
+        self.places().insert(name.to_owned(), Place { address, target });
         Ok(address)
     }
 
@@ -142,8 +140,9 @@ impl<'w> Links<'w> {
 
     /// Ends the link of these two, and lets no other through.
     pub fn cut(&self, a: &str, b: &str) {
-        self.world.story().record(a, b, "link cut");
         let mut rules = self.wires.rules();
+        // Under the lock: what is told behind it is lost.
+        self.world.story().record(a, b, "link cut");
         rules.cuts.insert(pair(a, b));
         let whole = rules.open.iter().filter(|open| open.pair == pair(a, b) && !open.is_orphan);
         whole.for_each(|open| open.end.cancel());
@@ -215,7 +214,9 @@ impl<'w> Links<'w> {
 
     /// How many rows the largest part of a snapshot had that has passed.
     pub fn largest_part(&self, from: &str, to: &str) -> usize {
-        self.wires.rules().way(from, to).largest_part
+        let largest = self.wires.rules().way(from, to).largest_part;
+        self.world.story().look(&[(from, to, &format!("(link: the largest part of a snapshot had {largest} rows)"))]);
+        largest
     }
 
     /// How many links these two have now.
@@ -276,20 +277,57 @@ impl Rules {
     }
 }
 
+/// What becomes of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Passes,
+    Kept,
+    Lost,
+}
+
 impl Way {
-    /// Whether a packet passes now.
-    fn judge(&mut self, packet: &Packet) -> bool {
+    fn judge(&mut self, packet: &Packet, is_cut: bool) -> Fate {
         let kind = packet.name();
+        if is_cut {
+            return Fate::Lost;
+        }
         if self.held.contains(kind) {
             self.kept.push(packet.clone());
-            return false;
+            return Fate::Kept;
         }
         if let Some(left) = self.losing.get_mut(kind).filter(|left| **left > 0) {
             *left -= 1;
-            return false;
+            return Fate::Lost;
         }
         self.note(packet);
-        true
+        Fate::Passes
+    }
+
+    /// Tells packets of one fate, as long as they are few.
+    fn tell(&mut self, story: &Story, from: &str, to: &str, fate: Fate, packets: &[&Packet]) {
+        let fate = match fate {
+            Fate::Passes => "",
+            Fate::Kept => " (kept back)",
+            Fate::Lost => " (lost)",
+        };
+        for alike in packets.chunk_by(|a, b| a.name() == b.name()) {
+            let lines = match alike {
+                [first, .., last] if alike.len() > MANY => {
+                    let many = format!("{} of {}", alike.len(), first.name());
+                    let ends = show(first).zip(show(last));
+                    ends.map(|(first, last)| format!("{many}: {first} … {last}")).into_iter().collect()
+                }
+                few => few.iter().filter_map(|packet| show(packet)).collect::<Vec<_>>(),
+            };
+            for line in lines {
+                self.told += 1;
+                match self.told {
+                    TOLD => story.aside(from, to, "(and more, which is not told)"),
+                    told if told < TOLD => story.aside(from, to, format!("{line}{fate}")),
+                    _ => {}
+                }
+            }
+        }
     }
 
     fn note(&mut self, packet: &Packet) {
@@ -309,34 +347,22 @@ impl Wires {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells packets that pass, as long as they are few.
-    fn tell(&self, from: &str, to: &str, packets: &[Packet]) {
-        for alike in packets.chunk_by(|a, b| a.name() == b.name()) {
-            let lines = match alike {
-                [first, .., last] if alike.len() > MANY => {
-                    let many = format!("{} of {}", alike.len(), first.name());
-                    show(first)
-                        .zip(show(last))
-                        .map(|(first, last)| format!("{many}: {first} … {last}"))
-                        .into_iter()
-                        .collect()
-                }
-                few => few.iter().filter_map(show).collect::<Vec<_>>(),
-            };
-            for line in lines {
-                let told = {
-                    let mut rules = self.rules();
-                    let way = rules.way(from, to);
-                    way.told += 1;
-                    way.told
-                };
-                match told {
-                    TOLD => self.story.record(from, to, "(and more, which is not told)"),
-                    told if told < TOLD => self.story.record(from, to, line),
-                    _ => {}
-                }
-            }
+    /// Judges what one node says to another, and tells it as long as it is little; gives what passes.
+    fn judge(&self, from: &str, to: &str, packets: Vec<Packet>) -> Vec<Packet> {
+        let mut rules = self.rules();
+        let is_cut = rules.cuts.contains(&pair(from, to));
+        let way = rules.way(from, to);
+        let judged: Vec<_> = packets.into_iter().map(|packet| (way.judge(&packet, is_cut), packet)).collect();
+        for alike in judged.chunk_by(|(a, _), (b, _)| a == b) {
+            let packets: Vec<_> = alike.iter().map(|(_, packet)| packet).collect();
+            way.tell(&self.story, from, to, alike[0].0, &packets);
         }
+        judged.into_iter().filter(|(fate, _)| *fate == Fate::Passes).map(|(_, packet)| packet).collect()
+    }
+
+    /// Tells what is said once more, or after all.
+    fn tell(&self, from: &str, to: &str, packets: &[Packet]) {
+        self.rules().way(from, to).tell(&self.story, from, to, Fate::Passes, &packets.iter().collect::<Vec<_>>());
     }
 }
 
@@ -391,56 +417,73 @@ async fn carry(
         Ok(response)
     };
     let near = accept_hdr_async(stream, callback).await.ok()?;
-    let dialler = headers.get(NODE_HEADER)?.to_str().ok()?.to_owned();
-    let target = *target.wait_for(Option::is_some).await.ok()?;
-    let (orphan, end) = wires.rules().begin(&dialler, &name)?;
+    let Some(dialler) = headers.get(NODE_HEADER).and_then(|name| name.to_str().ok()).map(str::to_owned) else {
+        wires.story.aside("somebody", &name, format!("dials without {NODE_HEADER}"));
+        return None;
+    };
+    let dialled = Dialled::new(&wires.story, &dialler, &name);
+    let target = (*target.wait_for(Option::is_some).await.ok()?)?;
+    let Some((orphan, end)) = wires.rules().begin(&dialler, &name) else {
+        dialled.ended("the link is cut");
+        return None;
+    };
     let carried = async {
-        let far = dial(target?, &headers).await?;
+        let far = match dial(target, &headers).await {
+            Ok(far) => far,
+            Err(why) => return why,
+        };
+        dialled.upgraded();
         let ((to_near, mut from_near), (to_far, mut from_far)) = (near.split(), far.split());
-        let mut there = Pump::new(&wires, &dialler, &name, to_far);
-        let mut back = Pump::new(&wires, &name, &dialler, to_near);
-        let is_orphan = tokio::select! {
-            () = there.run(&mut from_near) => false,
-            () = back.run(&mut from_far) => false,
-            () = orphan.cancelled() => true,
+        let mut there = Pump::new(&wires, &dialled, &dialler, &name, to_far);
+        let mut back = Pump::new(&wires, &dialled, &name, &dialler, to_near);
+        let closer = tokio::select! {
+            () = there.run(&mut from_near) => Some(&dialler),
+            () = back.run(&mut from_far) => Some(&name),
+            () = orphan.cancelled() => None,
         };
         // The dialler's side goes; the acceptor's stays until the acceptor ends it.
         drop((from_near, back));
-        while is_orphan && matches!(from_far.next().await, Some(Ok(_))) {}
-        Some(())
+        while closer.is_none() && matches!(from_far.next().await, Some(Ok(_))) {}
+        format!("{} closes", closer.unwrap_or(&name))
     };
-    tokio::select! {
-        _ = carried => {}
-        () = end.cancelled() => {}
-    }
+    let why = tokio::select! {
+        why = carried => why,
+        () = end.cancelled() => "cut".to_owned(),
+    };
     wires.rules().ended(&end);
+    dialled.ended(&why);
     Some(())
 }
 
 /// With the headers that say who it is; those of the WebSocket itself are this link's own.
-async fn dial(target: SocketAddr, headers: &HeaderMap) -> Option<Stream> {
-    let stream = TcpStream::connect(target).await.ok()?;
-    stream.set_nodelay(true).ok()?;
-    let mut request = format!("ws://{target}{PATH}").into_client_request().ok()?;
+async fn dial(target: SocketAddr, headers: &HeaderMap) -> Result<Stream, String> {
+    let stream = TcpStream::connect(target).await.map_err(|_| "nobody listens there".to_owned())?;
+    // Only slower where it is refused.
+    let _ = stream.set_nodelay(true);
+    let mut request = format!("ws://{target}{PATH}").into_client_request().map_err(|error| error.to_string())?;
     let own = headers.iter().filter(|(name, _)| name.as_str().starts_with("x-"));
     request.headers_mut().extend(own.map(|(name, value)| (name.clone(), value.clone())));
-    client_async(request, stream).await.ok().map(|(stream, _)| stream)
+    client_async(request, stream).await.map(|(stream, _)| stream).map_err(|error| match error {
+        Error::Http(response) => format!("the upgrade is refused, {}", response.status().as_u16()),
+        _ => "the upgrade is not answered".to_owned(),
+    })
 }
 
 /// One way of one link.
-struct Pump {
+struct Pump<'d> {
     wires: Wires,
+    dialled: &'d Dialled,
     from: String,
     to: String,
     sink: SplitSink<Stream, Message>,
     injected: mpsc::Receiver<Vec<Packet>>,
 }
 
-impl Pump {
-    fn new(wires: &Wires, from: &str, to: &str, sink: SplitSink<Stream, Message>) -> Self {
+impl<'d> Pump<'d> {
+    fn new(wires: &Wires, dialled: &'d Dialled, from: &str, to: &str, sink: SplitSink<Stream, Message>) -> Self {
         let (inject, injected) = mpsc::channel(1);
         wires.rules().way(from, to).inject = Some(inject);
-        Self { wires: wires.clone(), from: from.to_owned(), to: to.to_owned(), sink, injected }
+        Self { wires: wires.clone(), dialled, from: from.to_owned(), to: to.to_owned(), sink, injected }
     }
 
     async fn run(&mut self, source: &mut SplitStream<Stream>) {
@@ -453,7 +496,10 @@ impl Pump {
                     Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
                     Some(Ok(text)) => text,
                 },
-                Some(packets) = self.injected.recv() => self.passing(0, &packets),
+                Some(packets) = self.injected.recv() => {
+                    self.wires.tell(&self.from, &self.to, &packets);
+                    passing(0, &packets)
+                }
             };
             if self.sink.send(message).await.is_err() {
                 break;
@@ -466,24 +512,19 @@ impl Pump {
     fn heard(&self, bytes: bytes::Bytes) -> Message {
         let packets = Packets::of(bytes.clone())
             .and_then(|packets| Ok((packets.number, packets.collect::<Result<Vec<_>, _>>()?)));
-        let Ok((number, mut packets)) = packets else {
-            self.wires.story.record(&self.from, &self.to, format!("({} bytes that are no packets)", bytes.len()));
+        let Ok((number, packets)) = packets else {
+            self.wires.story.aside(&self.from, &self.to, format!("({} bytes that are no packets)", bytes.len()));
             return Message::Binary(bytes);
         };
-        {
-            let mut rules = self.wires.rules();
-            let way = rules.way(&self.from, &self.to);
-            packets.retain(|packet| way.judge(packet));
-        }
-        self.passing(number, &packets)
+        packets.iter().for_each(|packet| self.dialled.heard(&self.from, packet));
+        passing(number, &self.wires.judge(&self.from, &self.to, packets))
     }
+}
 
-    fn passing(&self, number: u64, packets: &[Packet]) -> Message {
-        self.wires.tell(&self.from, &self.to, packets);
-        let mut batch = Batch::default();
-        packets.iter().for_each(|packet| batch.push(packet));
-        Message::Binary(batch.finish(number))
-    }
+fn passing(number: u64, packets: &[Packet]) -> Message {
+    let mut batch = Batch::default();
+    packets.iter().for_each(|packet| batch.push(packet));
+    Message::Binary(batch.finish(number))
 }
 
 #[cfg(test)]
@@ -495,9 +536,10 @@ mod tests {
         let mut way = Way::default();
         way.held.insert("beat");
         way.losing.insert("ask", 1);
-        let passes: Vec<_> =
-            [Packet::Beat { sequence: 1 }, Packet::Ask, Packet::Ask].iter().map(|packet| way.judge(packet)).collect();
-        assert_eq!(passes, [false, false, true]);
+        let packets = [Packet::Beat { sequence: 1 }, Packet::Ask, Packet::Ask];
+        let fates = packets.each_ref().map(|packet| way.judge(packet, false));
+        assert_eq!(fates, [Fate::Kept, Fate::Lost, Fate::Passes]);
+        assert_eq!(way.judge(&Packet::Ask, true), Fate::Lost);
         assert_eq!((way.kept.len(), way.counts.get("ask")), (1, Some(&1)));
     }
 

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod broker;
 pub mod cluster;
+pub mod dialled;
 pub mod eventually;
 pub mod failure;
 pub mod frame;

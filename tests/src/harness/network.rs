@@ -25,7 +25,7 @@ const DATAGRAM: usize = 65_536;
 /// Datagrams that wait at a proxy; more are lost, as on any network.
 const WAITING: usize = 256;
 
-/// The network of one check. Dropping it ends every proxy.
+/// The network of one check. Its proxies last as long as its world.
 #[derive(Debug)]
 pub struct Network<'w> {
     world: &'w World,
@@ -51,7 +51,6 @@ pub struct Fate {
 struct Place {
     address: SocketAddr,
     target: watch::Sender<Option<SocketAddr>>,
-    _carrying: AbortOnDropHandle<()>,
 }
 
 #[derive(Debug)]
@@ -84,8 +83,8 @@ impl<'w> Network<'w> {
         let address = socket.local_addr().map_err(no_port)?;
         let (target, target_rx) = watch::channel(None);
         let carrier = Carrier { node: name.to_owned(), socket: Arc::new(socket), rules: self.rules.clone() };
-        let carrying = AbortOnDropHandle::new(tokio::spawn(carrier.carry(target_rx)));
-        self.places().insert(name.to_owned(), Place { address, target, _carrying: carrying });
+        self.world.keep(carrier.carry(target_rx));
+        self.places().insert(name.to_owned(), Place { address, target });
         Ok(address)
     }
 

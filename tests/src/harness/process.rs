@@ -31,6 +31,9 @@ pub fn kill_all() {
     hosts::remove_all();
 }
 
+/// The state of a process that has not ended.
+pub const RUNNING: &str = "running";
+
 /// A running node. Dropping it kills its whole group.
 #[derive(Debug)]
 pub struct Process {
@@ -149,7 +152,7 @@ impl Process {
         let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         NodeReport {
             name: name.to_owned(),
-            state: self.exit_status().map_or_else(|| "running".to_owned(), describe),
+            state: self.exit_status().map_or_else(|| RUNNING.to_owned(), describe),
             todo: output.todo.clone(),
             panic: output.panic.clone(),
             last_lines: output.last_lines.iter().cloned().collect(),

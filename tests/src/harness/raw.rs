@@ -45,7 +45,7 @@ impl RawClient {
         address: SocketAddr,
         small: bool,
     ) -> Result<Self, Failure> {
-        story.record(name, node, "connect");
+        story.record(name, node, if small { "connect, and read nothing" } else { "connect" });
         let (answer, stream) = match timeout(CONNECT_PATIENCE, upgrade(address, small)).await {
             Ok(Ok(upgraded)) => upgraded,
             Ok(Err(error)) => (error.to_string(), None),

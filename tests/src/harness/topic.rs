@@ -3,13 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
 use serde_json::json;
 
 use crate::Observed;
 use crate::harness::broker::{Broker, NewRecord, Place, Progress, Record, unique};
 use crate::harness::eventually::eventually;
 use crate::harness::failure::Failure;
-use crate::harness::story::Story;
+use crate::harness::story::{Story, shorten};
+
+/// What a story shows of a payload or of what is none.
+const SHORT: usize = 24;
 
 /// How brokers come to be.
 #[derive(Debug, Clone)]
@@ -199,13 +203,14 @@ impl Topic {
 
 /// By its payload, where it has one.
 fn show(record: &NewRecord) -> String {
-    let payload = record
-        .value
-        .as_deref()
-        .and_then(|value| value.split_once(r#","payload":"#))
-        .map(|(_, rest)| rest.trim_end_matches('}'));
+    let (key, value) = (record.key.as_deref().unwrap_or("(no key)"), record.value.as_deref());
+    if let Some(value) = value.filter(|value| serde_json::from_str::<IgnoredAny>(value).is_err()) {
+        return format!("{key}: {} (no JSON)", shorten(value, SHORT));
+    }
+    let payload =
+        value.and_then(|value| value.split_once(r#","payload":"#)).map(|(_, rest)| rest.trim_end_matches('}'));
     match payload {
-        Some(payload) if payload.len() <= 24 => format!("{}: {payload}", record.key.as_deref().unwrap_or("(no key)")),
+        Some(payload) if payload.len() <= SHORT => format!("{key}: {payload}"),
         _ => record.to_string(),
     }
 }

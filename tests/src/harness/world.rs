@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::Observed;
 use crate::harness::broker::Broker;
 use crate::harness::failure::{Failure, ensure};
 use crate::harness::node::Node;
-use crate::harness::process::Process;
+use crate::harness::process::{Process, RUNNING};
 use crate::harness::proxy::Proxy;
 use crate::harness::rng::Rng;
 use crate::harness::story::Story;
@@ -21,6 +22,8 @@ use crate::report::{Failed, NodeReport};
 pub const NO_KAFKA: &str = "there is no Kafka broker for checks";
 /// How long a node may take to its ready line; a few milliseconds are usual.
 const READY_WITHIN: Duration = Duration::from_secs(2);
+/// After a failure: by when what was printed before it has been read.
+const IN_A_PIPE: Duration = Duration::from_millis(1);
 /// After a failure: how long to wait for a process that is about to end, so that a crash is told as what it is.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 /// Much longer than from a client's going, at the end of a check, to the look at what its node has said by then.
@@ -34,6 +37,7 @@ pub struct World {
     story: Story,
     kafka: Result<Kafka, Failure>,
     nodes: Mutex<Vec<(String, Arc<Process>)>>,
+    between: Mutex<Vec<AbortOnDropHandle<()>>>,
 }
 
 impl World {
@@ -45,6 +49,7 @@ impl World {
             story: Story::begin(),
             kafka: Err(Failure::skip(NO_KAFKA)),
             nodes: Mutex::default(),
+            between: Mutex::default(),
         }
     }
 
@@ -130,15 +135,27 @@ impl World {
     }
 
     /// What to report of a failure: a node that has ended, panicked or reached a `todo!` explains it better than the
-    /// silence that followed.
-    pub async fn explain(&self, observed: Observed, expected: String) -> Failed {
+    /// silence that followed. Of the others counts what they had said by then, as in the story: later they speak of a check that is over.
+    pub async fn explain(&self, observed: Observed, expected: String, failed: Instant) -> Failed {
+        let story = self.story.until(failed);
+        sleep_until((failed + IN_A_PIPE).into()).await;
+        let frozen = self.node_reports();
         for process in self.processes() {
             // Its streams end with it; a connection it held breaks a moment earlier.
             let _ = timeout(LAST_WORDS, process.last_words()).await;
         }
-        let nodes = self.node_reports();
+        let explains = |node: &NodeReport| node.todo.is_some() || node.panic.is_some() || node.state != RUNNING;
+        let last = self.node_reports().into_iter().zip(frozen);
+        let nodes: Vec<_> = last.map(|(last, frozen)| if explains(&last) { last } else { frozen }).collect();
         let observed = self.cause(&nodes).unwrap_or(observed);
-        Failed { observed, expected, story: self.story.events(), nodes }
+        Failed { observed, expected, story, nodes }
+    }
+
+    /// Lets a task go on for as long as this world lasts: what stands between nodes is not to go before they do, or they would tell of
+    /// that when a check has failed.
+    pub(crate) fn keep(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let task = AbortOnDropHandle::new(tokio::spawn(task));
+        self.between.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
     /// What has to hold in every check: no node has panicked. The clients of a check leave when it ends, and what a running node makes of that

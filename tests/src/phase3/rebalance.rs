@@ -67,10 +67,14 @@ async fn read_to_close(client: &mut RawClient) -> Result<usize, Failure> {
                 client.record_seen(other.to_string());
                 return Err(Failure::new(other.instead_of_message(), "what is queued, then Close 1001"));
             }
-            Err(_) => return Err(Failure::new(Observed::NothingArrived, "what is queued, then Close 1001")),
+            Err(_) => {
+                client.record_seen(format!("(nothing more within {} s)", JOIN.as_secs()));
+                return Err(Failure::new(Observed::NothingArrived, "what is queued, then Close 1001"));
+            }
         }
     }
-    client.record_seen(format!("messages up to {last:?}, then Close"));
+    let told = last.map_or_else(|| "no message".to_owned(), |last: usize| format!("messages up to {last}"));
+    client.record_seen(format!("{told}, then Close"));
     last.ok_or_else(|| Failure::new(Observed::QueuedFramesLost, "what is queued, then Close 1001"))
 }
 
@@ -87,7 +91,12 @@ pub async fn expect_rest(client: &mut Client, first: RangeInclusive<usize>) -> R
         let seen = timeout(patience, client.next()).await;
         let Ok(Seen::Text(text)) = &seen else {
             client.record_seen(seen.map_or_else(|_| "(nothing more)".to_owned(), |seen| seen.to_string()));
-            return Err(Failure::new(Observed::RecordLost, format!("the messages behind {before:?}")));
+            let expected = match before {
+                Some(before) => format!("message {}", before + 1),
+                None if first.start() == first.end() => format!("message {}", first.end()),
+                None => format!("message {} or an earlier one", first.end()),
+            };
+            return Err(Failure::new(Observed::RecordLost, expected));
         };
         let number = number(text).ok_or_else(|| Failure::new(Observed::WrongPayload, "a numbered message"))?;
         match before {

@@ -155,7 +155,7 @@ pub async fn until_not_written(node: &Node) -> Result<crate::harness::Answer, Fa
     for n in 0..BIG_AT_MOST {
         let answer = admin.post_quietly("/users/bob/messages", large(n).into()).await?;
         if answer.status != 202 {
-            node.admin().record_asked(format!("POST /users/bob/messages, {LARGE_BYTES} bytes, the {}th", n + 1));
+            node.admin().record_asked(format!("POST /users/bob/messages, {LARGE_BYTES} bytes, number {}", n + 1));
             node.admin().record(&answer);
             return Ok(answer);
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use checks::Phase;
 use serde::Serialize;
 use serde_json::json;
@@ -18,7 +18,7 @@ use crate::generator::folder;
 use crate::generator::marks::{Piece, each_region};
 use crate::hints::{Hints, StepNote};
 use crate::progress::Progress;
-use crate::project::{self, Project};
+use crate::project::{self, Project, folder_name};
 use crate::screen::{Paint, WIDTH, columns, cut, prose};
 use item::Item;
 
@@ -38,12 +38,20 @@ pub fn run(project: &Project, args: &CompareArgs, json: bool) -> Result<Ended> {
     let hints = Hints::of(phase)?;
     let sources = folder::sources(&project.reference(phase), phase)?;
     let learner = project.learner(phase);
-    let steps: Vec<_> = phase
+    let named: Vec<_> = phase
         .steps
         .iter()
         .zip(1..)
-        .map(|(step, number)| {
-            let name = format!("{}.{number}", phase.number);
+        .map(|(step, number)| (step, number, format!("{}.{number}", phase.number)))
+        .collect();
+    if let Some(wanted) = &args.step {
+        let names: Vec<_> = named.iter().map(|(.., name)| name.as_str()).collect();
+        ensure!(names.contains(&wanted.as_str()), "there is no step {wanted}, but {}", names.join(", "));
+    }
+    let steps: Vec<_> = named
+        .into_iter()
+        .filter(|(.., name)| args.step.as_ref().is_none_or(|wanted| wanted == name))
+        .map(|(step, number, name)| {
             let note = hints.own().steps.iter().find(|note| note.step == name);
             Compared {
                 title: step.title,
@@ -55,7 +63,10 @@ pub fn run(project: &Project, args: &CompareArgs, json: bool) -> Result<Ended> {
         })
         .collect();
     let (paint, mut shown) = (Paint::of_stdout(), BTreeMap::new());
-    let screen = steps.iter().map(|step| step.screen(phase, &mut shown, paint)).collect::<String>();
+    let mut screen = steps.iter().map(|step| step.screen(phase, &mut shown, paint)).collect::<String>();
+    if steps.len() > 1 {
+        screen += &prose(&one_step(phase), 2);
+    }
     answer(json, &json!({ "phase": phase.number, "steps": steps }), &screen);
     Ok(Ended::Passed)
 }
@@ -83,11 +94,13 @@ struct Place {
 fn places(sources: &[(PathBuf, Vec<Piece>)], step: u8, learner: &Path) -> Vec<Place> {
     let mut found: Vec<Place> = Vec::new();
     for (path, pieces) in sources {
-        let (listing, full) = (full_listing(pieces), render(pieces, Cut::Full));
-        let mine = without(&fs::read_to_string(learner.join(path)).unwrap_or_default(), &todo_comments(pieces));
+        let (listing, full) = (full_listing(pieces), without_tests(&render(pieces, Cut::Full)));
+        let mine = without_tests(&fs::read_to_string(learner.join(path)).unwrap_or_default());
+        let mine = without(&mine, &todo_comments(pieces));
         each_region(pieces, &mut |region| {
-            let changes_here = region.befores.last().map_or(region.step, |body| body.step) == step;
-            if !changes_here {
+            // What is not needed before its step has an earlier head, which says so.
+            let last = region.befores.last().map_or(region.step, |body| body.step.max(region.step));
+            if last != step {
                 return;
             }
             for item in Item::around(&listing, &region.name) {
@@ -95,7 +108,7 @@ fn places(sources: &[(PathBuf, Vec<Piece>)], step: u8, learner: &Path) -> Vec<Pl
                 if found.iter().any(|place| place.file == file && place.item == name) {
                     continue;
                 }
-                let (reference, yours) = (item.find_in(&full).unwrap_or_default(), item.find_in(&mine));
+                let (Some(reference), yours) = (item.find_in(&full), item.find_in(&mine)) else { continue };
                 let same = yours.as_ref().is_some_and(|yours| code::bare(yours) == code::bare(&reference));
                 found.push(Place { file, item: name, reference, yours, same });
             }
@@ -109,6 +122,12 @@ fn todo_comments(pieces: &[Piece]) -> BTreeSet<String> {
     let mut comments = BTreeSet::new();
     each_region(pieces, &mut |region| comments.extend(region.hints(0)));
     comments
+}
+
+/// A file up to its own tests, which prove no step.
+fn without_tests(text: &str) -> String {
+    let end = text.find("\n#[cfg(test)]\nmod ").map_or(text.len(), |at| at + 1);
+    format!("{}\n", text[..end].trim_end())
 }
 
 fn without(text: &str, lines: &BTreeSet<String>) -> String {
@@ -134,6 +153,7 @@ fn full_listing(pieces: &[Piece]) -> String {
 impl Compared {
     /// `shown` says in which step an item was shown: once is enough.
     fn screen(&self, phase: &Phase, shown: &mut BTreeMap<(String, String), String>, paint: Paint) -> String {
+        let mut elsewhere: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         let title = format!("Step {} of {} · {}", self.step, phase.steps.len(), self.title);
         let mut out = format!("{}\n", paint.bold(&title));
         if !self.invariant.is_empty() {
@@ -146,6 +166,10 @@ impl Compared {
             out += &format!("\n  {REPLACED}\n");
         }
         for place in &self.places {
+            if place.yours.is_none() {
+                elsewhere.entry(&place.file).or_default().push(&place.item);
+                continue;
+            }
             out += "\n";
             match shown.entry((place.file.clone(), place.item.clone())) {
                 Entry::Occupied(step) => out += &prose(&place.above(step.get()), 2),
@@ -154,6 +178,10 @@ impl Compared {
                     out += &place.screen(paint);
                 }
             }
+        }
+        for (file, items) in elsewhere {
+            let items: Vec<_> = items.iter().map(|item| format!("`{item}`")).collect();
+            out += &format!("\n{}", prose(&only_there(phase, file, &items), 2));
         }
         out + "\n"
     }
@@ -169,7 +197,7 @@ impl Place {
         if self.same {
             return format!("{}\n{reference}", head("both the same"));
         }
-        let yours = self.yours.as_ref().map_or_else(|| format!("{NOT_FOUND}\n"), |yours| code::wrapped(yours));
+        let yours = code::wrapped(self.yours.as_deref().unwrap_or_default());
         format!("{}\n{reference}{}\n{yours}", head("the reference"), head("yours"))
     }
 
@@ -186,5 +214,14 @@ fn too_early(number: u8) -> String {
     )
 }
 
+fn only_there(phase: &Phase, file: &str, items: &[String]) -> String {
+    let folder = folder_name(phase);
+    format!("Only in `solutions/{folder}/{file}`, and nothing of these names in your file: {}.", items.join(", "))
+}
+
+fn one_step(phase: &Phase) -> String {
+    let number = phase.number;
+    format!("`cargo tutor compare {number} --step {number}.1` shows that step only.")
+}
+
 const REPLACED: &str = "What stood here is replaced by a later step.";
-const NOT_FOUND: &str = "    (nothing of this name in your file: you have solved it elsewhere)";

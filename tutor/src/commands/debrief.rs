@@ -82,12 +82,12 @@ impl Row {
 
     fn says(&self) -> Says {
         let Some(ratio) = self.ratio() else { return Says::Nothing };
-        let either_way = ratio.max(1.0 / ratio).max(LARGE);
-        let apart = |figures: &Figures| figures.spread().is_none_or(|spread| spread > either_way);
+        let either_way = ratio.max(1.0 / ratio);
+        let apart = |figures: &Figures| figures.spread().is_none_or(|spread| spread > either_way.max(LARGE));
         // Where the two programs' rounds overlap, a median of others might have said the opposite.
         let ((least, most), (other_least, other_most)) = (self.yours.range(), self.reference.range());
         let overlap = least <= other_most && other_least <= most;
-        if apart(&self.yours) || apart(&self.reference) || (ratio >= LARGE && overlap) {
+        if apart(&self.yours) || apart(&self.reference) || (either_way >= LARGE && overlap) {
             Says::RoundsDisagree
         } else if ratio >= LARGE {
             Says::Dearer
@@ -98,7 +98,9 @@ impl Row {
 
     fn line(&self) -> String {
         let (title, unit) = (self.measure.title, self.measure.unit);
-        let ratio = self.ratio().map_or_else(|| String::from("–"), |ratio| format!("{ratio:.2}"));
+        // Rounds that disagree give a figure each, and no ratio.
+        let ratio = self.ratio().filter(|_| self.says() != Says::RoundsDisagree);
+        let ratio = ratio.map_or_else(|| String::from("–"), |ratio| format!("{ratio:.2}"));
         let (yours, reference) = (shown(self.yours.median(), unit), shown(self.reference.median(), unit));
         format!("  {title:<TITLE$}{yours:>14}{reference:>14}{ratio:>8}\n")
     }
@@ -224,10 +226,12 @@ mod tests {
             "further than the ratio"
         );
         assert_eq!(row([110.0, 155.0, 160.0], [90.0, 100.0, 120.0]).says(), Says::RoundsDisagree, "they overlap");
+        assert_eq!(row([90.0, 100.0, 120.0], [110.0, 155.0, 160.0]).says(), Says::RoundsDisagree, "so they do");
         let paint = Paint { colour: false };
         let said = |row| screen(PHASES[0], &[row], false, paint);
         let moody = said(row([80.0, 150.0, 190.0], [90.0, 100.0, 110.0]));
         assert!(moody.contains(DISAGREE) && !moody.contains(WHAT_IT_HINTS_AT), "{moody}");
+        assert!(moody.contains('–') && !moody.contains("1.50"), "{moody}");
         let dear = said(row([200.0, 210.0, 220.0], [90.0, 100.0, 110.0]));
         assert!(!dear.contains(DISAGREE) && dear.contains(WHAT_IT_HINTS_AT), "{dear}");
     }

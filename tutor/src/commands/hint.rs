@@ -1,6 +1,6 @@
 //! `hint N`: one rung further up.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use serde_json::json;
 
 use super::answer;
@@ -20,10 +20,9 @@ pub fn run(project: &Project, number: u8, json: bool) -> Result<Ended> {
     let mut progress = Progress::load(project)?;
     let known = progress.of(phase);
     let Some(failure) = known.failure else {
-        bail!(
-            "{}",
-            if known.passed.is_some() { passes(number) } else { format!("{NOTHING} (`cargo tutor phase {number}`)") }
-        )
+        ensure!(known.passed.is_some(), "{NOTHING} (`cargo tutor phase {number}`)");
+        answer(json, &json!({ "phase": number, "passed": true }), &prose(&passes(number), 4));
+        return Ok(Ended::Passed);
     };
     if let Some(below) = failure.waits_for {
         bail!("{}", waits(number, below));
@@ -40,17 +39,18 @@ pub fn run(project: &Project, number: u8, json: bool) -> Result<Ended> {
         "phase": number, "check": failure.check, "observed": failure.observed, "rung": rung, "of": hint.rungs.len(), "text": text,
     });
     let heading = Paint::of_stdout().bold(&format!("Step {} · {}", failure.step, NAMES[rung - 1]));
-    let foot = match (next > hint.rungs.len(), rung) {
-        (true, _) => format!("    {}\n", ALL),
-        (false, 3) => String::new(),
+    let is_again = next > hint.rungs.len();
+    let head = if is_again { format!("\n{}", prose(AGAIN, 4)) } else { String::new() };
+    let foot = match rung {
+        3 => String::new(),
         _ => format!("    cargo tutor hint {number} once more for a few lines of code\n"),
     };
-    answer(json, &value, &format!("{heading}\n\n{}\n{foot}", prose(text, 4)));
+    answer(json, &value, &format!("{heading}\n{head}\n{}\n{foot}", prose(text, 4)));
     Ok(Ended::Passed)
 }
 
 fn passes(number: u8) -> String {
-    format!("phase {number} passes; `cargo tutor compare {number}` shows how the reference does it")
+    format!("Phase {number} passes. `cargo tutor compare {number}` shows how the reference does it.")
 }
 
 fn waits(number: u8, below: u8) -> String {
@@ -63,4 +63,4 @@ fn waits(number: u8, below: u8) -> String {
 const NAMES: [&str; 3] = ["a question", "where to look", "a few lines"];
 const NOTHING: &str = "there is no failure to give a hint for: run the checks first";
 const NO_HINT: &str = "there is no hint for this failure; the book's chapter has the idea";
-const ALL: &str = "That is all there is. The chapter in the book tells it from the beginning.";
+const AGAIN: &str = "That was all there is, and here it is again. The chapter in the book tells it from the beginning.";

@@ -20,7 +20,7 @@ use crate::progress::{Progress, hinted, keep_reports, passed_last};
 use crate::project::{self, Project, folder_name};
 use crate::questions;
 use crate::screen::verdict::{Verdict, first_failure};
-use crate::screen::{Paint, build as build_screen};
+use crate::screen::{Paint, WIDTH, build as build_screen, wrap};
 
 /// Builds, checks, remembers, prints.
 ///
@@ -202,5 +202,5 @@ fn building(phase: &Phase, code: Code) -> String {
         (false, true) => "half a minute or so, and two more for Kafka's client",
         (false, false) => "half a minute or so",
     };
-    format!("Building {what} for the first time, with what it depends on: {long}.")
+    wrap(&format!("Building {what} for the first time, with what it depends on: {long}."), WIDTH).join("\n")
 }

@@ -65,8 +65,8 @@ async fn play(binary: &Path, phase: &Phase, nodes: u8) -> Result<()> {
     loop {
         tokio::select! {
             line = lines.recv() => match line {
-                Some(line) => table.typed(&line).await,
-                None => break,
+                Some(line) if !ENDS.contains(&line.trim()) => table.typed(&line).await,
+                _ => break,
             },
             _ = looks.tick() => table.look().await,
         }
@@ -84,6 +84,7 @@ enum Order {
     Resume(String),
     Cut(String, String),
     Heal(String, String),
+    HealAll,
 }
 
 impl Order {
@@ -97,6 +98,7 @@ impl Order {
             ("resume", 2) => Self::Resume(a()),
             ("cut", 3) => Self::Cut(a(), b()),
             ("heal", 3) => Self::Heal(a(), b()),
+            ("heal", 1) => Self::HealAll,
             _ => return None,
         })
     }
@@ -171,6 +173,16 @@ impl<'w> Table<'w> {
                 self.links.heal(&a, &b);
                 format!("{a} and {b} reach each other again")
             }
+            Order::HealAll => {
+                let names: Vec<_> = self.nodes.keys().collect();
+                for (at, a) in names.iter().enumerate() {
+                    for b in &names[at + 1..] {
+                        self.gossip.heal(a, b);
+                        self.links.heal(a, b);
+                    }
+                }
+                "all reach each other again".to_owned()
+            }
         })
     }
 
@@ -185,8 +197,8 @@ impl<'w> Table<'w> {
         }
         let (ws, admin) = (node.ws(), node.admin().address());
         self.nodes.insert(name.to_owned(), Seat { node, answers: true });
-        let name = Paint::of_stdout().bold(name);
-        Ok(format!("{name}  cargo tutor chat alice --node {ws}\n    curl {admin}/cluster"))
+        let (name, user) = (Paint::of_stdout().bold(name), user_for(name));
+        Ok(format!("{name}  cargo tutor chat {user} --node {ws}\n    curl {admin}/cluster"))
     }
 
     fn seat(&mut self, name: &str) -> Result<&mut Seat> {
@@ -229,6 +241,12 @@ impl<'w> Table<'w> {
     }
 }
 
+/// Somebody else on each node, so that they can talk.
+fn user_for(name: &str) -> &'static str {
+    let number: usize = name.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(1);
+    USERS[number.saturating_sub(1) % USERS.len()]
+}
+
 /// What has changed, a line each.
 fn news(before: &Sayings, now: &Sayings) -> Vec<String> {
     let fresh = now.iter().filter(|(about, how)| before.get(*about) != Some(how));
@@ -251,8 +269,11 @@ fn told(failure: Failure) -> anyhow::Error {
 }
 
 const HOW: &str = "\
-kill n2 · start n2 · pause n2 · resume n2 · cut n1 n2 · heal n1 n2; Ctrl-D or
-Ctrl-C ends, and all nodes with it.";
+kill n2 · start n2 · pause n2 · resume n2 · cut n1 n2 · heal n1 n2, or heal for
+all that is cut; quit, Ctrl-D or Ctrl-C ends, and all nodes with it.";
+const ENDS: [&str; 2] = ["quit", "exit"];
+/// Whom to be on n1, n2 and so on.
+const USERS: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
 
 #[cfg(test)]
 mod tests {
@@ -262,6 +283,7 @@ mod tests {
     fn orders_have_as_many_names_as_they_need() {
         assert_eq!(Order::parse(" kill  n2 "), Some(Order::Kill("n2".into())));
         assert_eq!(Order::parse("cut n1 n2"), Some(Order::Cut("n1".into(), "n2".into())));
+        assert_eq!(Order::parse("heal"), Some(Order::HealAll));
         for wrong in ["", "kill", "kill n1 n2", "cut n1", "fly n1"] {
             assert_eq!(Order::parse(wrong), None, "{wrong}");
         }

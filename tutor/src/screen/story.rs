@@ -1,4 +1,4 @@
-//! What happened: one entry for each event, the last with what was expected instead.
+//! What happened: one entry for each event, the one that asked with what was expected instead.
 
 use checks::report::{Event, Failed, NodeReport};
 
@@ -6,8 +6,10 @@ use super::{Paint, WIDTH, columns, counted, cut, wrap};
 
 /// A story that is longer is shown without its middle.
 const MOST_EVENTS: usize = 16;
-/// Events kept from the beginning of a long story; the end gets the rest.
+/// Events kept from the beginning of a long story.
 const FIRST_EVENTS: usize = 5;
+/// And from its end.
+const LAST_EVENTS: usize = 5;
 /// Different lines kept of what a node printed last.
 const LAST_WORDS: usize = 8;
 const INDENT: &str = "      ";
@@ -16,22 +18,54 @@ const INDENT: &str = "      ";
 pub fn lines(failed: &Failed, paint: Paint) -> Vec<String> {
     let events = &failed.story;
     let widths = Widths::of(events);
+    let asked = events.iter().rposition(|event| !event.aside).or(events.len().checked_sub(1));
     let mut lines = Vec::new();
-    let hidden = match events.len().saturating_sub(MOST_EVENTS) {
-        // To say that one is hidden takes as much room as to show it.
-        1 => 0,
-        hidden => hidden,
-    };
-    for (at, event) in events.iter().enumerate() {
-        if hidden > 0 && at == FIRST_EVENTS {
-            lines.push(format!("{INDENT}… {hidden} more …"));
+    let mut hidden = 0;
+    for (at, (event, is_shown)) in events.iter().zip(shown(events, asked)).enumerate() {
+        if !is_shown {
+            hidden += 1;
+            continue;
         }
-        if hidden == 0 || at < FIRST_EVENTS || at >= FIRST_EVENTS + hidden {
-            lines.extend(widths.lines(event));
+        if hidden > 0 {
+            lines.push(format!("{INDENT}… {hidden} more …"));
+            hidden = 0;
+        }
+        lines.extend(widths.lines(event));
+        if asked == Some(at) {
+            append_expected(&mut lines, &failed.expected, widths.text_column(), paint);
         }
     }
-    append_expected(&mut lines, &failed.expected, widths.text_column(), paint);
+    if asked.is_none() {
+        append_expected(&mut lines, &failed.expected, widths.text_column(), paint);
+    }
     lines
+}
+
+/// Which events are shown of a long story: its beginning, its end and the one that asked; of the others rather what the check has
+/// done than what it has overheard, and rather that than how its clients came.
+fn shown(events: &[Event], asked: Option<usize>) -> Vec<bool> {
+    let mut shown = vec![true; events.len()];
+    let end = events.len().saturating_sub(LAST_EVENTS);
+    let mut others: Vec<_> = (FIRST_EVENTS..end).filter(|at| Some(*at) != asked).collect();
+    others.sort_by_key(|at| weight(&events[*at]));
+    let too_many = events.len().saturating_sub(MOST_EVENTS);
+    others.iter().take(too_many).for_each(|at| shown[*at] = false);
+    // To say that one is hidden takes as much room as to show it.
+    for at in 1..events.len().saturating_sub(1) {
+        shown[at] |= shown[at - 1] && shown[at + 1];
+    }
+    shown
+}
+
+/// What weighs least is hidden first.
+fn weight(event: &Event) -> u8 {
+    // Whoever connects and reads nothing is what a check is about.
+    let is_arrival = event.text == "connect" || event.text.starts_with("register");
+    match (is_arrival, event.aside) {
+        (true, _) => 0,
+        (false, true) => 1,
+        (false, false) => 2,
+    }
 }
 
 /// What a node printed last, without its heading; empty if it printed nothing but that it is ready.
@@ -145,7 +179,7 @@ mod tests {
     use super::{Paint, last_words, lines};
 
     fn story(texts: impl IntoIterator<Item = String>) -> Failed {
-        let event = |text| Event { at_ms: 0, from: String::from("test"), to: String::from("node"), text };
+        let event = |text| Event { at_ms: 0, from: String::from("test"), to: String::from("node"), text, aside: false };
         let story = texts.into_iter().map(event).collect();
         Failed { observed: Observed::WrongAnswer, expected: String::from("202"), story, nodes: Vec::new() }
     }

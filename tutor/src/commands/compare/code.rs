@@ -15,7 +15,8 @@ pub fn wrapped(code: &str) -> String {
         let (comment, mut rest) = split_comment_mark(line.trim());
         let (mut margin, hanging) = (indent, if comment.is_empty() { indent + HANGING } else { indent });
         loop {
-            let (head, tail) = cut_between_words(rest, WIDTH.saturating_sub(margin + columns(comment)));
+            let width = WIDTH.saturating_sub(margin + columns(comment));
+            let (head, tail) = if comment.is_empty() { broken(rest, width) } else { cut_between_words(rest, width) };
             out += format!("{}{comment}{head}", " ".repeat(margin)).trim_end();
             out += "\n";
             if tail.is_empty() {
@@ -25,6 +26,32 @@ pub fn wrapped(code: &str) -> String {
         }
     }
     out
+}
+
+/// The first line of `code`, of at most `width` columns, and what is left for others: broken at a blank, behind a `(` or before a
+/// call, and never within a literal or a name. Where there is no such place, the line runs over.
+fn broken(code: &str, width: usize) -> (&str, &str) {
+    if columns(code) <= width {
+        return (code, "");
+    }
+    let mut breaks = Vec::new();
+    let (mut at, mut column) = (0, 0);
+    while let Some(next) = code[at..].chars().next() {
+        let length = if matches!(next, '"' | '\'') { quoted(&code[at..]) } else { next.len_utf8() };
+        let is_call = next == '.' && code[at + 1..].starts_with(|c: char| c.is_alphabetic());
+        if at > 0 && (next == ' ' || is_call) {
+            breaks.push((at, column));
+        }
+        (at, column) = (at + length, column + columns(&code[at..at + length]));
+        if next == '(' {
+            breaks.push((at, column));
+        }
+    }
+    let fits = breaks.iter().rev().find(|(_, column)| *column <= width);
+    match fits.or(breaks.first()) {
+        Some((at, _)) => (code[..*at].trim_end(), code[*at..].trim_start()),
+        None => (code, ""),
+    }
 }
 
 /// `code` without white space and comments, except within quotes.
@@ -88,6 +115,15 @@ mod tests {
         assert_eq!(bare(r#"open("http://x") // y"#), r#"open("http://x")"#);
         assert_eq!(bare(r#"let q = ('"', '\'', "\" //"); // z"#), r#"letq=('"','\'',"\" //");"#);
         assert_eq!(bare("fn f<'a>(x: &'a str) {} // it's"), "fnf<'a>(x:&'astr){}");
+    }
+
+    #[test]
+    fn no_literal_and_no_name_is_broken() {
+        let line = |code: &str| super::broken(code, 20).0.to_owned();
+        assert_eq!(line(r#"let said = "not in the view";"#), "let said =");
+        assert_eq!(line("self.slots.iter().any(Slot::is_refused)"), "self.slots.iter()");
+        assert_eq!(line("is_ready(Slot::is_refused_by_all)"), "is_ready(");
+        assert_eq!(line(r#""there is no place to break it""#), r#""there is no place to break it""#);
     }
 
     #[test]
