@@ -14,8 +14,6 @@ use crate::harness::{Failure, Judge, Node, PATIENCE, ROOM_FOR_TWO, Topic, World,
 const INTERVALS: Duration = Duration::from_millis(120);
 /// The code of an error that producers try again after.
 const NOT_ENOUGH_REPLICAS: i32 = 19;
-/// A killed node is a member of its group for so long; nobody else joins while it lives.
-const SOON_FORGOTTEN: [&str; 2] = ["--kafka-session-timeout", "1050ms"];
 const PAUSE: Duration = Duration::from_millis(10);
 
 pub async fn written(world: &World) -> Result<(), Failure> {
@@ -112,7 +110,7 @@ pub async fn restart(world: &World) -> Result<(), Failure> {
 
 pub async fn killed(world: &World) -> Result<(), Failure> {
     let topic = world.topic(1).await?;
-    let first = node(world, &topic, &[OFTEN, ROOM_FOR_TWO, SOON_FORGOTTEN].concat()).await?;
+    let first = node(world, &topic, &[OFTEN, ROOM_FOR_TWO].concat()).await?;
     let (_deaf, conn) = deaf_bob(&first).await?;
     topic.produce_many(&too_much_for_bob()).await?;
     let written = stuck(&first, &conn).await?;
