@@ -1,7 +1,7 @@
 //! Step 3.6: settle before letting go.
 
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use tokio::time::{Instant, interval, timeout};
@@ -24,9 +24,11 @@ const SESSIONS: [Duration; 3] = [Duration::from_millis(1600), Duration::from_mil
 /// the younger asks, then the older; in the second rebalance the other way round.
 const YOUNGER_FIRST_MS: [u16; 4] = [0, 150, 150, 0];
 /// Between two messages of somebody who reads slowly.
-const PACE: Duration = Duration::from_millis(80);
+const PACE: Duration = Duration::from_millis(120);
 /// Lasts at this pace until a partition has moved, also on a busy machine.
-const BACKLOG: usize = 50;
+const BACKLOG: usize = 28;
+/// More than a slow client's kernel and mailbox have room for.
+const TOO_MUCH: usize = 8;
 
 pub async fn stop(world: &World) -> Result<(), Failure> {
     let topic = world.topic(1).await?;
@@ -152,7 +154,7 @@ async fn join_within(world: &World, session: Duration) -> Result<(Duration, Resu
     let flags = [NEVER, ROOM_FOR_TWO, ["--kafka-session-timeout", &session]].concat();
     let n1 = node_called(world, "n1", &topic, &flags).await?;
     let (mut bob, mut carol) = (slow_user(&n1, "bob#1").await?, slow_user(&n1, "carol#1").await?);
-    topic.produce_many(&[backlog("bob", 0), backlog("carol", 1)].concat()).await?;
+    topic.produce_many(&backlog(0..TOO_MUCH)).await?;
     stuck(&n1, &bob.conn).await?;
     for slow in [&bob, &carol] {
         slow.client.record_sent(format!("(reads, a message each {} ms)", PACE.as_millis()));
@@ -163,6 +165,7 @@ async fn join_within(world: &World, session: Duration) -> Result<(Duration, Resu
     // Paused, so that nothing is read before it is known which partition has moved.
     let n2 = node_called(world, "n2", &topic, &[&flags[..], &["--ingest-paused"]].concat()).await?;
     let began = Instant::now();
+    topic.produce_many(&backlog(TOO_MUCH..BACKLOG)).await?;
     let (mut bob_again, _) = n2.user("bob#2").await?;
     let (mut carol_again, _) = n2.user("carol#2").await?;
     let joined = eventually(2 * JOIN, || async {
@@ -245,7 +248,9 @@ impl Slow {
     }
 }
 
-/// Large records for a user, numbered, in one partition.
-fn backlog(user: &str, partition: i32) -> Vec<NewRecord> {
-    (0..BACKLOG).map(|number| record_for(user, &large(number)).to_partition(partition)).collect()
+/// Large records, numbered, for two users, each in a partition of his own.
+fn backlog(numbers: Range<usize>) -> Vec<NewRecord> {
+    let users = [("bob", 0), ("carol", 1)];
+    let of = |(user, partition), number| record_for(user, &large(number)).to_partition(partition);
+    numbers.flat_map(|number| users.map(|user| of(user, number))).collect()
 }
