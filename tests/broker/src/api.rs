@@ -85,7 +85,7 @@ async fn produce(
     Path(topic): Path<String>,
     body: Body<NewRecords>,
 ) -> Result<Json<Value>, BrokerError> {
-    let records = read(body)?.records;
+    let records: Vec<_> = read(body)?.records.into_iter().map(NewRecord::filled).collect();
     // A task of its own: a caller that hangs up does not leave the ledger with records that nobody settles.
     let produced = tokio::spawn(async move { broker.produce(&topic, &records).await }).await;
     let places = produced.unwrap_or_else(|error| Err(BrokerError::Unavailable(error.to_string())))?;

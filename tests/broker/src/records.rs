@@ -28,6 +28,19 @@ pub struct NewRecord {
     pub partition: Option<i32>,
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// So many `x` take the place of the value's first `…`: whoever wants large records need not send them.
+    #[serde(default)]
+    pub fill: usize,
+}
+
+impl NewRecord {
+    /// With its value as it is to be written.
+    pub fn filled(mut self) -> Self {
+        if self.fill > 0 {
+            self.value = self.value.map(|value| value.replacen('…', &"x".repeat(self.fill), 1));
+        }
+        self
+    }
 }
 
 /// Where a record went.

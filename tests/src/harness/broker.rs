@@ -54,6 +54,8 @@ pub struct NewRecord {
     pub partition: Option<i32>,
     /// By name.
     pub headers: BTreeMap<String, String>,
+    /// The broker puts so many `x` in place of the value's first `…`.
+    pub fill: usize,
 }
 
 /// Where a record is.
@@ -382,7 +384,7 @@ fn parsed<T: DeserializeOwned>(answer: &Answer, name: &str) -> Result<Vec<T>, Fa
 fn show_many(records: &[NewRecord]) -> String {
     let users: BTreeSet<_> = records.iter().map(|record| record.key.as_deref().unwrap_or("nobody")).collect();
     let users: Vec<_> = users.into_iter().collect();
-    let sizes = records.iter().map(|record| record.value.as_ref().map_or(0, String::len) / 1000);
+    let sizes = records.iter().map(|record| (record.value.as_ref().map_or(0, String::len) + record.fill) / 1000);
     let size = match (sizes.clone().min(), sizes.max()) {
         (_, None | Some(0)) => String::new(),
         (Some(least), Some(most)) if least < most => format!(", up to {most} kB each"),

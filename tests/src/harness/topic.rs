@@ -10,6 +10,7 @@ use crate::Observed;
 use crate::harness::broker::{Broker, NewRecord, Place, Progress, Record, unique};
 use crate::harness::eventually::eventually;
 use crate::harness::failure::Failure;
+use crate::harness::large::LARGE_BYTES;
 use crate::harness::story::{Story, shorten};
 
 /// What a story shows of a payload or of what is none.
@@ -69,6 +70,12 @@ impl Kafka {
 /// A record for a user, whose payload is JSON already: the key names the user, and so does the value.
 pub fn record_for(user: &str, payload: &str) -> NewRecord {
     NewRecord::new(user, value(user, payload))
+}
+
+/// A record for a user whose payload is [`large`](crate::harness::large()), made so by the broker.
+pub fn large_record_for(user: &str, number: usize) -> NewRecord {
+    let number = number.to_string();
+    NewRecord { fill: LARGE_BYTES - number.len(), ..record_for(user, &format!("\"{number} …\"")) }
 }
 
 /// `{"user_id":"…","payload":…}`

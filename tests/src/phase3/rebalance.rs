@@ -9,9 +9,9 @@ use tokio::time::{Instant, interval, timeout};
 use super::scene::{JOIN, deaf_bob, node, node_called, stuck, too_much_for_bob};
 use crate::Observed;
 use crate::harness::broker::NewRecord;
-use crate::harness::topic::record_for;
+use crate::harness::topic::large_record_for;
 use crate::harness::{
-    Client, Failure, Node, PATIENCE, Peer, ROOM_FOR_TWO, RawClient, Seen, Talk, Topic, World, ensure, eventually, large,
+    Client, Failure, Node, PATIENCE, Peer, ROOM_FOR_TWO, RawClient, Seen, Talk, Topic, World, ensure, eventually,
 };
 
 /// Nothing is committed but by what the check is about.
@@ -251,6 +251,6 @@ impl Slow {
 /// Large records, numbered, for two users, each in a partition of his own.
 fn backlog(numbers: Range<usize>) -> Vec<NewRecord> {
     let users = [("bob", 0), ("carol", 1)];
-    let of = |(user, partition), number| record_for(user, &large(number)).to_partition(partition);
+    let of = |(user, partition), number| large_record_for(user, number).to_partition(partition);
     numbers.flat_map(|number| users.map(|user| of(user, number))).collect()
 }

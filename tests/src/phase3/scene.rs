@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use crate::Observed;
 use crate::harness::broker::NewRecord;
-use crate::harness::topic::record_for;
-use crate::harness::{
-    Client, Failure, Judge, Node, PATIENCE, RawClient, Talk, Topic, World, ensure, eventually, large,
-};
+use crate::harness::topic::{large_record_for, record_for};
+use crate::harness::{Client, Failure, Judge, Node, PATIENCE, RawClient, Talk, Topic, World, ensure, eventually};
 
 /// Until a node has joined its group and read its first record: a tenth of it is usual.
 pub const JOIN: Duration = Duration::from_secs(3);
@@ -113,7 +111,7 @@ pub fn numbers(user: &str, first: usize, count: usize) -> Vec<NewRecord> {
 
 /// More large records for bob than he, who does not read, and his mailbox can hold.
 pub fn too_much_for_bob() -> Vec<NewRecord> {
-    (0..BIG_RECORDS).map(|number| record_for("bob", &large(number)).to_partition(0)).collect()
+    (0..BIG_RECORDS).map(|number| large_record_for("bob", number).to_partition(0)).collect()
 }
 
 /// Bob, who does not read.
