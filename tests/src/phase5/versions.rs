@@ -27,7 +27,7 @@ pub async fn said_again(world: &World) -> Result<(), Failure> {
 
 pub async fn late_goodbye(world: &World) -> Result<(), Failure> {
     let scene = Scene::new(world);
-    let nodes = scene.linked(&["n1", "n2", "n3"], &NO_BEATS).await?;
+    let nodes = scene.linked(&["n1", "n2", "n3"], &BEATS).await?;
     let (mut alice, old) = nodes[0].user("alice").await?;
     knows(&nodes[2], "alice", &[place("n1", &old)]).await?;
     scene.links.hold("n1", "n3", "left");
