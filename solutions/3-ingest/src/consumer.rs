@@ -1,6 +1,6 @@
 //! The loop that reads, and everything it waits for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use futures_util::stream::StreamExt;
 use rdkafka::consumer::{Consumer as _, MessageStream, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::{Message as _, Offset, TopicPartitionList};
+use rdkafka::{Message as _, TopicPartitionList};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, timeout};
 
@@ -79,6 +79,8 @@ pub(crate) struct Reader<'a> {
     pub room: Room,
     paused: watch::Receiver<bool>,
     is_paused: bool,
+    /// Paused since they came.
+    pub unread: BTreeSet<i32>,
     pub commits: Commits,
     trouble: Trouble,
 }
@@ -106,6 +108,7 @@ impl<'a> Reader<'a> {
             room: Room::new(kafka.max_undecided, kafka.max_undecided_bytes),
             paused: intake.paused.clone(),
             is_paused: false,
+            unread: BTreeSet::new(),
             commits: Default::default(),
             trouble: Trouble::new(consumer, intake),
         }
@@ -299,9 +302,10 @@ impl<'a> Reader<'a> {
 
     /// Tells librdkafka, of all partitions that are this node's now.
     fn apply_pause(&mut self) {
-        let applied = self.consumer.assignment().and_then(|own| match self.is_paused {
-            true => self.consumer.pause(&own),
-            false => self.consumer.resume(&own).and_then(|()| self.wake()),
+        let consumer = self.consumer;
+        let applied = consumer.assignment().and_then(|own| match self.is_paused {
+            true => consumer.pause(&own),
+            false => consumer.resume(&own).and_then(|()| self.wake()),
         });
         if let Err(error) = applied {
             tracing::error!(%error, "cannot pause or resume");
@@ -310,30 +314,33 @@ impl<'a> Reader<'a> {
     }
 
     /// librdkafka looks at a resumed partition in its next round, which may be a second away. A seek to where it stands wakes it up; where
-    /// nothing was read yet, any question to the partition's leader does.
-    fn wake(&self) -> KafkaResult<()> {
+    /// it was paused from the beginning, any question to its leader does.
+    fn wake(&mut self) -> KafkaResult<()> {
         let topic = self.intake.node.config.kafka.topic.as_str();
-        let (mut read, mut unread) = (Vec::new(), Vec::new());
-        for own in self.consumer.position()?.elements() {
-            match own.offset() {
-                Offset::Offset(offset) => read.push((own.partition(), offset)),
-                _ => unread.push(own.partition()),
-            }
-        }
-        for partition in unread {
+        let unread = std::mem::take(&mut self.unread);
+        if !unread.is_empty() {
             let (consumer, topic) = (self.consumer.clone(), topic.to_owned());
-            tokio::task::spawn_blocking(move || consumer.fetch_watermarks(&topic, partition, ROUND));
+            let ask = move |partition| consumer.fetch_watermarks(&topic, partition, ROUND).is_ok();
+            tokio::task::spawn_blocking(move || unread.into_iter().all(ask));
         }
-        if read.is_empty() {
+        let stands = self.consumer.position()?;
+        let known = stands.elements().into_iter().filter_map(|own| Some((own.partition(), own.offset().to_raw()?)));
+        // Below 0: nothing was read of it yet.
+        let known: Vec<_> = known.filter(|(_, offset)| *offset >= 0).collect();
+        if known.is_empty() {
             return Ok(());
         }
-        self.consumer.seek_partitions(client::positions(topic, &read)?, Duration::ZERO).map(drop)
+        self.consumer.seek_partitions(client::positions(topic, &known)?, Duration::ZERO).map(drop)
     }
 
     /// Partitions that have just come are as paused as the others.
     pub fn pause_also(&mut self, partitions: &TopicPartitionList) -> KafkaResult<()> {
         self.count_paused();
-        if self.is_paused { self.consumer.pause(partitions) } else { Ok(()) }
+        if !self.is_paused {
+            return Ok(());
+        }
+        self.unread.extend(client::numbers(partitions));
+        self.consumer.pause(partitions)
     }
 
     /// As many as there are, or none.

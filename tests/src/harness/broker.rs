@@ -340,10 +340,14 @@ impl Broker {
         self.fault(json!({"errors": {"api": api, "codes": codes}})).await
     }
 
-    /// Lets the mock cluster hold back its answers to the next requests of a kind, such as `JoinGroup`, each for so many milliseconds;
-    /// gives whether it is a mock cluster. Unrecorded.
-    pub async fn hold_back(&self, api: &str, delays_ms: &[u16]) -> bool {
-        self.fault(json!({"held_back": {"api": api, "delays_ms": delays_ms}})).await.is_ok()
+    /// Lets the mock cluster hold back its answers to the next requests of a kind, such as `JoinGroup`, each for so many milliseconds.
+    /// Unrecorded: nobody should see a difference.
+    ///
+    /// # Errors
+    ///
+    /// A skip.
+    pub async fn hold_back(&self, api: &str, delays_ms: &[u16]) -> Result<(), Failure> {
+        self.fault(json!({"held_back": {"api": api, "delays_ms": delays_ms}})).await
     }
 
     /// Adds what was seen at the broker to the story.

@@ -24,17 +24,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::harness::dialled::Dialled;
 use crate::harness::failure::Failure;
-use crate::harness::gateway::show_raw;
 use crate::harness::node::Node;
 use crate::harness::story::Story;
+use crate::harness::way::{Fate, Way};
 use crate::harness::world::World;
-
-/// Packets of one way that a story tells, one by one; then it tells no more of them.
-const TOLD: usize = 40;
-/// So many of one kind in a row are told as their number.
-const MANY: usize = 3;
-/// Packets about rows that are remembered of each way, to be said again.
-const REMEMBERED: usize = 1000;
 
 type Stream = WebSocketStream<TcpStream>;
 
@@ -81,19 +74,6 @@ struct Open {
     is_orphan: bool,
     orphan: CancellationToken,
     end: CancellationToken,
-}
-
-/// From one node to another.
-#[derive(Debug, Default)]
-struct Way {
-    held: BTreeSet<&'static str>,
-    kept: Vec<Packet>,
-    losing: BTreeMap<&'static str, usize>,
-    passed: Vec<Packet>,
-    counts: BTreeMap<&'static str, usize>,
-    largest_part: usize,
-    told: usize,
-    inject: Option<mpsc::Sender<Vec<Packet>>>,
 }
 
 impl<'w> Links<'w> {
@@ -277,71 +257,6 @@ impl Rules {
     }
 }
 
-/// What becomes of a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Passes,
-    Kept,
-    Lost,
-}
-
-impl Way {
-    fn judge(&mut self, packet: &Packet, is_cut: bool) -> Fate {
-        let kind = packet.name();
-        if is_cut {
-            return Fate::Lost;
-        }
-        if self.held.contains(kind) {
-            self.kept.push(packet.clone());
-            return Fate::Kept;
-        }
-        if let Some(left) = self.losing.get_mut(kind).filter(|left| **left > 0) {
-            *left -= 1;
-            return Fate::Lost;
-        }
-        self.note(packet);
-        Fate::Passes
-    }
-
-    /// Tells packets of one fate, as long as they are few.
-    fn tell(&mut self, story: &Story, from: &str, to: &str, fate: Fate, packets: &[&Packet]) {
-        let fate = match fate {
-            Fate::Passes => "",
-            Fate::Kept => " (kept back)",
-            Fate::Lost => " (lost)",
-        };
-        for alike in packets.chunk_by(|a, b| a.name() == b.name()) {
-            let lines = match alike {
-                [first, .., last] if alike.len() > MANY => {
-                    let many = format!("{} of {}", alike.len(), first.name());
-                    let ends = show(first).zip(show(last));
-                    ends.map(|(first, last)| format!("{many}: {first} … {last}")).into_iter().collect()
-                }
-                few => few.iter().filter_map(|packet| show(packet)).collect::<Vec<_>>(),
-            };
-            for line in lines {
-                self.told += 1;
-                match self.told {
-                    TOLD => story.aside(from, to, "(and more, which is not told)"),
-                    told if told < TOLD => story.aside(from, to, format!("{line}{fate}")),
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, packet: &Packet) {
-        *self.counts.entry(packet.name()).or_default() += 1;
-        if let Packet::Snapshot(part) = packet {
-            self.largest_part = self.largest_part.max(part.rows.len());
-        }
-        let is_about_rows = matches!(packet, Packet::Snapshot(_) | Packet::Joined { .. } | Packet::Left { .. });
-        if is_about_rows && self.passed.len() < REMEMBERED {
-            self.passed.push(packet.clone());
-        }
-    }
-}
-
 impl Wires {
     fn rules(&self) -> MutexGuard<'_, Rules> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
@@ -364,29 +279,6 @@ impl Wires {
     fn tell(&self, from: &str, to: &str, packets: &[Packet]) {
         self.rules().way(from, to).tell(&self.story, from, to, Fate::Passes, &packets.iter().collect::<Vec<_>>());
     }
-}
-
-/// A packet in words; `None` for what belongs to the link and comes all the time.
-fn show(packet: &Packet) -> Option<String> {
-    Some(match packet {
-        Packet::Challenge(_) | Packet::Proof(_) | Packet::Receipt { .. } | Packet::Beat { .. } => return None,
-        Packet::Snapshot(part) => {
-            let names: Vec<_> = part.rows.iter().take(3).map(|row| format!("{}#{}", row.user, row.conn)).collect();
-            let more = if part.rows.len() > 3 { " …" } else { "" };
-            let (rows, sequence) = (part.rows.len(), part.sequence);
-            let list = if rows == 0 { String::new() } else { format!(": {}{more}", names.join(" ")) };
-            format!("snapshot at {sequence}, {}/{}, {rows} rows{list}", part.part + 1, part.parts)
-        }
-        Packet::Joined { sequence, row } => format!("{sequence}: joined {}#{}", row.user, row.conn),
-        Packet::Left { sequence, row } => format!("{sequence}: left {}#{}", row.user, row.conn),
-        Packet::Ask => "ask for all rows".to_owned(),
-        Packet::Message { number, message } => {
-            format!("message {number} to {} {}", message.to, show_raw(message.payload.as_str()))
-        }
-        Packet::Broadcast { number, payload, .. } => format!("broadcast {number} {}", show_raw(payload.as_str())),
-        Packet::Outcome { number, outcome } => format!("outcome of {number}: {outcome:?}"),
-        Packet::Unknown { kind } => format!("packet of the unknown kind {kind}"),
-    })
 }
 
 fn pair(a: &str, b: &str) -> (String, String) {
@@ -530,18 +422,6 @@ fn passing(number: u64, packets: &[Packet]) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_held_is_kept_and_what_is_to_be_lost_is_lost() {
-        let mut way = Way::default();
-        way.held.insert("beat");
-        way.losing.insert("ask", 1);
-        let packets = [Packet::Beat { sequence: 1 }, Packet::Ask, Packet::Ask];
-        let fates = packets.each_ref().map(|packet| way.judge(packet, false));
-        assert_eq!(fates, [Fate::Kept, Fate::Lost, Fate::Passes]);
-        assert_eq!(way.judge(&Packet::Ask, true), Fate::Lost);
-        assert_eq!((way.kept.len(), way.counts.get("ask")), (1, Some(&1)));
-    }
 
     #[test]
     fn a_link_that_has_ended_is_not_open() {

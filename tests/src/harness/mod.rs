@@ -25,6 +25,7 @@ pub mod story;
 pub mod token;
 pub mod topic;
 pub mod users;
+pub mod way;
 pub mod world;
 pub mod ws;
 

@@ -30,6 +30,8 @@ pub struct Brokers {
 pub struct Kafka {
     program: PathBuf,
     shared: Broker,
+    /// Whether the shared one is a mock cluster.
+    pub is_mock: bool,
 }
 
 /// A topic that nobody else has.
@@ -49,7 +51,7 @@ impl Kafka {
     pub async fn start(brokers: &Brokers) -> Result<Self, Failure> {
         let told: Vec<&str> = brokers.shared.iter().map(String::as_str).collect();
         let shared = Broker::start(&brokers.program, &told).await?;
-        Ok(Self { program: brokers.program.clone(), shared })
+        Ok(Self { program: brokers.program.clone(), shared, is_mock: told.is_empty() })
     }
 
     /// The shared one, told of in this story.

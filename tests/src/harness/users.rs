@@ -9,6 +9,7 @@ use crate::harness::failure::{Failure, ensure};
 use crate::harness::gateway::Talk;
 use crate::harness::node::Node;
 use crate::harness::peer::PATIENCE;
+use crate::harness::raw::RawClient;
 use crate::harness::ws::Client;
 
 impl Node {
@@ -19,7 +20,18 @@ impl Node {
     /// What went wrong with either.
     pub async fn user(&self, name: &str) -> Result<(Client, String), Failure> {
         let mut client = self.connect(name).await?;
-        let conn = client.register(name.split('#').next().unwrap_or(name)).await?;
+        let conn = client.register(user_of(name)).await?;
+        Ok((client, conn))
+    }
+
+    /// As [`user`](Self::user), with a client that reads only what it is told to, and has room for little else.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong with either.
+    pub async fn stalled_user(&self, name: &str) -> Result<(RawClient, String), Failure> {
+        let mut client = self.connect_stalled(name).await?;
+        let conn = client.register(user_of(name)).await?;
         Ok((client, conn))
     }
 
@@ -153,6 +165,10 @@ pub fn user_path(user: &str) -> String {
 /// `/users/{id}/messages`, percent-encoded.
 pub fn messages_path(user: &str) -> String {
     format!("{}/messages", user_path(user))
+}
+
+fn user_of(client: &str) -> &str {
+    client.split('#').next().unwrap_or(client)
 }
 
 /// A node and a connection there: `n1#3`.

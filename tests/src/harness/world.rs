@@ -76,6 +76,15 @@ impl World {
         self.kafka()?.another(&self.story).await
     }
 
+    /// A mock cluster of this check's own, if mock clusters are what the checks of this run are about.
+    ///
+    /// # Errors
+    ///
+    /// A skip, as for [`own_broker`](Self::own_broker).
+    pub async fn own_mock(&self) -> Result<Option<Broker>, Failure> {
+        if self.kafka()?.is_mock { self.own_broker().await.map(Some) } else { Ok(None) }
+    }
+
     /// A topic of this check's own, on the shared broker.
     ///
     /// # Errors

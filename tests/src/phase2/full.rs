@@ -129,8 +129,7 @@ pub async fn room_again(world: &World) -> Result<(), Failure> {
 /// Alice, and bob, who does not read and whose mailbox is full.
 async fn alice_and_stuck_bob(node: &Node) -> Result<(Client, RawClient), Failure> {
     let (mut a, _) = node.user("alice").await?;
-    let mut deaf = node.connect_stalled("bob").await?;
-    deaf.register("bob").await?;
+    let (deaf, _) = node.stalled_user("bob").await?;
     expect_overloaded(&until_refused(&mut a, "bob").await?)?;
     Ok((a, deaf))
 }

@@ -51,8 +51,7 @@ pub async fn slow(world: &World) -> Result<(), Failure> {
     // It is closing for a long time, and nobody may take it for open meanwhile.
     let graces = ["--slow-grace", "100ms", "--close-grace", "3s"];
     let node = world.node(&[&graces[..], &ROOM_FOR_TWO].concat()).await?;
-    let mut deaf = node.connect_stalled("alice").await?;
-    let conn = deaf.register("alice").await?;
+    let (_deaf, conn) = node.stalled_user("alice").await?;
     stuck::fill(&node, &conn).await?;
     node.forgotten("alice").await?;
     node.counted("sockets.open", 1).await.expecting("sockets.open 1, while it closes")?;

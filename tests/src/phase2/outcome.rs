@@ -173,8 +173,7 @@ pub async fn order(world: &World) -> Result<(), Failure> {
 pub async fn timeout(world: &World) -> Result<(), Failure> {
     let node = world.node(&["--deliver-timeout", "40ms", "--mailbox-bytes", "33554432"]).await?;
     let (mut a, _) = node.user("alice").await?;
-    let mut deaf = node.connect_stalled("bob").await?;
-    deaf.register("bob").await?;
+    let (mut deaf, _) = node.stalled_user("bob").await?;
     let mut next = 0;
     loop {
         let told = stuck::until_not_ok(&mut a, "bob", &mut next).await?;
@@ -199,8 +198,7 @@ pub async fn unavailable(world: &World) -> Result<(), Failure> {
     let node = world.node(&[]).await?;
     let (mut a, _) = node.user("alice").await?;
     for _ in 0..ATTEMPTS {
-        let mut deaf = node.connect_stalled("bob").await?;
-        let conn = deaf.register("bob").await?;
+        let (deaf, conn) = node.stalled_user("bob").await?;
         let mut owed = vec![stuck::until_silent(&node, &mut a, "bob", &conn).await?];
         for n in 0..BEHIND {
             let reference = format!("{conn}-behind-{n}");

@@ -11,7 +11,7 @@ use crate::Observed;
 use crate::harness::broker::NewRecord;
 use crate::harness::topic::large_record_for;
 use crate::harness::{
-    Client, Failure, Node, PATIENCE, Peer, ROOM_FOR_TWO, RawClient, Seen, Talk, Topic, World, ensure, eventually,
+    Client, Failure, Node, PATIENCE, Peer, ROOM_FOR_TWO, RawClient, Seen, Topic, World, ensure, eventually,
 };
 
 /// Nothing is committed but by what the check is about.
@@ -146,10 +146,11 @@ pub async fn join(world: &World) -> Result<(), Failure> {
 /// How long the second node waited for partitions, and whether each record is written once. Of each partition there is always something
 /// under way on n1: its users read, and slowly.
 async fn join_within(world: &World, session: Duration) -> Result<(Duration, Result<(), Failure>), Failure> {
-    let shared = world.broker()?;
-    let is_mock = shared.hold_back("JoinGroup", &[]).await;
-    let broker = if is_mock { world.own_broker().await? } else { shared };
-    let topic = Topic::new(&broker, 2).await?;
+    let mock = world.own_mock().await?;
+    let topic = match &mock {
+        Some(mock) => Topic::new(mock, 2).await?,
+        None => world.topic(2).await?,
+    };
     let session = format!("{}ms", session.as_millis());
     let flags = [NEVER, ROOM_FOR_TWO, ["--kafka-session-timeout", &session]].concat();
     let n1 = node_called(world, "n1", &topic, &flags).await?;
@@ -159,8 +160,8 @@ async fn join_within(world: &World, session: Duration) -> Result<(Duration, Resu
     for slow in [&bob, &carol] {
         slow.client.record_sent(format!("(reads, a message each {} ms)", PACE.as_millis()));
     }
-    if is_mock {
-        broker.hold_back("JoinGroup", &YOUNGER_FIRST_MS).await;
+    if let Some(mock) = &mock {
+        mock.hold_back("JoinGroup", &YOUNGER_FIRST_MS).await?;
     }
     // Paused, so that nothing is read before it is known which partition has moved.
     let n2 = node_called(world, "n2", &topic, &[&flags[..], &["--ingest-paused"]].concat()).await?;
@@ -193,23 +194,20 @@ struct Slow {
 }
 
 async fn slow_user(node: &Node, name: &str) -> Result<Slow, Failure> {
-    let mut client = node.connect_stalled(name).await?;
-    let conn = client.register(name.split('#').next().unwrap_or(name)).await?;
+    let (client, conn) = node.stalled_user(name).await?;
     Ok(Slow { client, conn, seen: BTreeSet::new() })
 }
 
 impl Slow {
-    /// Reads until something comes that is no message.
+    /// Reads until something comes that should not.
     async fn read(&mut self) -> Failure {
         let mut pace = interval(PACE);
         loop {
             pace.tick().await;
-            match self.client.next().await {
-                Seen::Text(text) => self.seen.extend(number(&text)),
-                other => {
-                    self.client.record_seen(other.to_string());
-                    return Failure::new(other.instead_of_message(), "a message");
-                }
+            let next = self.client.next().await;
+            if let Err((text, failure)) = self.note(&next) {
+                self.client.record_seen(text);
+                return failure;
             }
         }
     }
@@ -228,23 +226,31 @@ impl Slow {
                 other.record_seen(format!("(nothing more; {} of {BACKLOG} have come)", self.seen.len()));
                 return Err(Failure::new(Observed::RecordLost, "the other messages"));
             };
-            let number = match &next {
-                Seen::Ping(_) => continue,
-                Seen::Text(text) => number(text),
-                _ => None,
-            };
-            let tell = |text: String| if is_here { self.client.record_seen(text) } else { other.record_seen(text) };
-            let Some(number) = number else {
-                tell(next.to_string());
-                return Err(Failure::new(next.instead_of_message(), "a numbered message"));
-            };
-            if !self.seen.insert(number) {
-                tell(format!("message {number}, again"));
-                return Err(Failure::new(Observed::RecordRepeated, "each message once"));
+            if let Err((text, failure)) = self.note(&next) {
+                if is_here {
+                    self.client.record_seen(text)
+                } else {
+                    other.record_seen(text)
+                }
+                return Err(failure);
             }
         }
         other.record_seen(format!("all {BACKLOG} messages by now, each once"));
         Ok(())
+    }
+
+    /// Notes a message; what was seen and how that fails, unless it is the first with its number.
+    fn note(&mut self, seen: &Seen) -> Result<(), (String, Failure)> {
+        let number = match seen {
+            Seen::Ping(_) => return Ok(()),
+            Seen::Text(text) => number(text),
+            _ => None,
+        };
+        let strange = || (seen.to_string(), Failure::new(seen.instead_of_message(), "a numbered message"));
+        let number = number.ok_or_else(strange)?;
+        let again =
+            || (format!("message {number}, again"), Failure::new(Observed::RecordRepeated, "each message once"));
+        self.seen.insert(number).then_some(()).ok_or_else(again)
     }
 }
 

@@ -118,11 +118,9 @@ pub fn too_much_for_bob() -> Vec<NewRecord> {
 ///
 /// # Errors
 ///
-/// As `Node::connect_stalled`.
+/// As `Node::stalled_user`.
 pub async fn deaf_bob(node: &Node) -> Result<(RawClient, String), Failure> {
-    let mut deaf = node.connect_stalled("bob").await?;
-    let conn = deaf.register("bob").await?;
-    Ok((deaf, conn))
+    node.stalled_user("bob").await
 }
 
 /// Waits until a socket's mailbox is as full as it gets, and stays so; gives how many frames were written to it.

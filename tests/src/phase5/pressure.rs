@@ -147,8 +147,7 @@ pub async fn stuck_user(world: &World) -> Result<(), Failure> {
     // Half of it has to be longer than a busy machine lets a confirmation wait.
     let flags = [ROOM_FOR_TWO, ["--deliver-timeout", "1600ms"], ["--slow-grace", "20s"]].concat();
     let nodes = scene.linked(&["n1", "n2"], &flags).await?;
-    let mut deaf = nodes[1].connect_stalled("bob").await?;
-    let stuck = deaf.register("bob").await?;
+    let (_deaf, stuck) = nodes[1].stalled_user("bob").await?;
     let (mut carol, conn) = nodes[1].user("carol").await?;
     let (mut alice, _) = nodes[0].user("alice").await?;
     knows(&nodes[0], "bob", &[place("n2", &stuck)]).await?;

@@ -26,8 +26,7 @@ pub async fn gone(world: &World) -> Result<(), Failure> {
 pub async fn full(world: &World) -> Result<(), Failure> {
     let scene = Scene::new(world);
     let nodes = scene.linked(&["n1", "n2"], &[ROOM_FOR_TWO, ["--deliver-timeout", "5s"]].concat()).await?;
-    let mut deaf = nodes[1].connect_stalled("bob").await?;
-    let conn = deaf.register("bob").await?;
+    let (_deaf, conn) = nodes[1].stalled_user("bob").await?;
     knows(&nodes[0], "bob", &[place("n2", &conn)]).await?;
     let (mut alice, _) = nodes[0].user("alice").await?;
     let mut told = None;
@@ -137,7 +136,7 @@ pub async fn dies(world: &World) -> Result<(), Failure> {
     });
     taken.await?;
     nodes[1].kill();
-    let told = alice.hear_within(SOON).await?.ok_or_else(|| Failure::new(Observed::NeverTold, "error unavailable"))?;
+    let told = hears_of(&mut alice, "error unavailable").await?;
     let is_told = told.is_error("unavailable", Some("last")) && told.retry();
     ensure(is_told, Observed::WrongAnswer, "error unavailable, retry true (ref last)")?;
     // Once it is given up, nobody is there by that name.

@@ -53,6 +53,7 @@ impl Reader<'_> {
     fn forget(&mut self, gone: &BTreeSet<i32>) {
         self.lanes.forget(gone);
         self.commits.forget(gone);
+        self.unread.retain(|partition| !gone.contains(partition));
         for ledger in gone.iter().filter_map(|partition| self.ledgers.remove(partition)) {
             ledger.undecided().for_each(|bytes| self.room.free(bytes));
         }
