@@ -55,7 +55,11 @@ impl DeadLetters {
         let producer = client::common(config)
             // A letter that is lost with its broker would be decided and nowhere.
             .set("acks", "all")
+            // Once is enough, though it is written again when no answer came.
             .set("enable.idempotence", "true")
+            // Of two, the leader of a new topic may refuse the first and take the second; the first, sent again, it then takes for one that it
+            // has, and it would be nowhere, too.
+            .set("max.in.flight.requests.per.connection", "1")
             // For as long as it takes: the record stays undecided meanwhile.
             .set("message.timeout.ms", "0")
             // Whatever could be read can be written.

@@ -1,13 +1,16 @@
 //! The two ends that a benchmark needs and that speak Kafka, as processes of their own: a consumer that only counts, and a producer that
 //! keeps a pace.
 
+use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
@@ -101,7 +104,7 @@ impl Count {
 
 impl Pace {
     fn run(&self) -> Result<()> {
-        let producer: BaseProducer = producing(&config(&self.kafka)).create()?;
+        let producer: BaseProducer<Refused> = producing(&config(&self.kafka)).create_with_context(Refused::default())?;
         producer.client().fetch_metadata(Some(&self.topic), PATIENCE)?;
         let (began, apart) = (Instant::now(), Duration::from_secs(1) / self.rate);
         let since = UNIX_EPOCH + Duration::from_micros(self.since);
@@ -119,7 +122,26 @@ impl Pace {
         }
         producer.flush(PATIENCE)?;
         ensure!(producer.in_flight_count() == 0, "the broker does not acknowledge");
-        Ok(())
+        match producer.context().0.get() {
+            Some(error) => Err(error.clone()).context("a record was not written"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Keeps why the first record was not written.
+#[derive(Default)]
+struct Refused(OnceLock<KafkaError>);
+
+impl ClientContext for Refused {}
+
+impl ProducerContext for Refused {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, told: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = told {
+            self.0.get_or_init(|| error.clone());
+        }
     }
 }
 

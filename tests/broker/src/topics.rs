@@ -1,13 +1,18 @@
 //! Topics: which there are, and how far their partitions reach.
 
+use std::time::{Duration, Instant};
+
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 use serde::Serialize;
 
-use crate::client::{Client, PATIENCE};
+use crate::client::{Client, PATIENCE, blocking};
 use crate::error::BrokerError;
+
+/// How often a leader that is not there yet is looked for.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// A row of the list.
 #[derive(Debug, Serialize)]
@@ -61,11 +66,25 @@ impl Client {
         (0..partitions).map(extent).collect()
     }
 
-    /// Asks the broker for a new topic.
+    /// Asks the broker for a new topic, and waits until all its partitions can be written to.
     pub async fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), BrokerError> {
         let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
-        let results = self.admin.create_topics([&new], &options()).await?;
-        refused(results)
+        refused(self.admin.create_topics([&new], &options()).await?)?;
+        let (client, topic) = (self.clone(), topic.to_owned());
+        blocking(move || client.await_leaders(&topic)).await
+    }
+
+    /// Apache Kafka answers that a topic is there before its partitions have their leader. An idempotent producer loses a record then: the
+    /// first is refused, one that was sent right behind it is taken, and the first, sent again, is taken for one that is there already.
+    fn await_leaders(&self, topic: &str) -> Result<(), BrokerError> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.extents(topic) {
+                Err(error) if Instant::now() > until => return Err(error),
+                Err(_) => std::thread::sleep(RETRY),
+                Ok(_) => return Ok(()),
+            }
+        }
     }
 
     /// Asks the broker to remove a topic.
