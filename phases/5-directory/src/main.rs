@@ -7,7 +7,12 @@ use cluster::Gossiper;
 use contract::{Linked, Parts, Seams, Speaks};
 use directory::{DirectLinks, Router};
 use ingest::Consumer;
+use mimalloc::MiMalloc;
 use registry::Registry;
+
+// What a record needs is allocated by the task that reads and freed by those that write: dear with glibc's allocator.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     contract::run_linked(Gossiper, Consumer, DirectLinks::default(), |config, stats| {

@@ -5,7 +5,12 @@ use std::sync::Arc;
 
 use contract::{Parts, Seams, Speaks};
 use ingest::Consumer;
+use mimalloc::MiMalloc;
 use registry::Registry;
+
+// What a record needs is allocated by the task that reads and freed by those that write: dear with glibc's allocator.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     contract::run_with_ingest(Consumer, |_config| {

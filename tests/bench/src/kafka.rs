@@ -30,6 +30,9 @@ const USERS: usize = 50;
 /// So that the mock cluster, which has room for 5 MiB in each, keeps the backlog.
 const PARTITIONS: u32 = 16;
 const PAYLOAD: usize = 128;
+/// Records that take about as long to read as the floor is measured.
+const BACKLOG: usize = 1_000_000;
+const MOCK_BACKLOG: usize = 200_000;
 /// Records in a request, when the backlog is written.
 const AT_ONCE: usize = 10_000;
 /// Records a second, for the delay.
@@ -54,9 +57,9 @@ pub struct Options {
     /// Seconds a measurement at a pace
     #[arg(long, default_value_t = 4)]
     seconds: usize,
-    /// How many records wait before anybody reads
-    #[arg(long, default_value_t = 200_000)]
-    records: usize,
+    /// How many records wait before anybody reads: a million, or what the mock cluster has room for
+    #[arg(long)]
+    records: Option<usize>,
     /// On librdkafka's mock cluster instead of Apache Kafka: the delay is its own then
     #[arg(long)]
     mock: bool,
@@ -79,7 +82,8 @@ type Row = [f64; 3];
 pub async fn run(options: &Options) -> Result<()> {
     let args: &[&str] = if options.mock { &[] } else { &["--real"] };
     let broker = Broker::start(&options.broker, args).await.map_err(told)?;
-    let (backlog, records) = write_backlog(&broker, options.records.next_multiple_of(USERS)).await?;
+    let records = options.records.unwrap_or(if options.mock { MOCK_BACKLOG } else { BACKLOG });
+    let (backlog, records) = write_backlog(&broker, records.next_multiple_of(USERS)).await?;
     let bench = Bench { options, broker, backlog, records };
     let mut all = Vec::new();
     for round in 1..=options.rounds {
@@ -190,7 +194,7 @@ impl Bench<'_> {
         let (node, sockets) = self.start(&self.backlog).await?;
         let (began, cpu) = (Instant::now(), node.cpu());
         resume(&node).await?;
-        read(sockets, self.records, now_us()).await?;
+        explained(&node, read(sockets, self.records, now_us()).await).await?;
         let per_second = self.records as f64 / began.elapsed().as_secs_f64();
         let cpu_us = node.cpu_us_since(cpu, self.records as u64);
         drop(node);
@@ -200,7 +204,8 @@ impl Bench<'_> {
         resume(&node).await?;
         let (since, cpu) = (now_us(), node.cpu());
         let paced = read(sockets, self.paced_records(), since);
-        let (mut delays_us, ()) = tokio::try_join!(paced, self.pace(&topic, since))?;
+        let both = async { tokio::try_join!(paced, self.pace(&topic, since)) }.await;
+        let (mut delays_us, ()) = explained(&node, both).await?;
         Ok(Figures {
             per_second,
             cpu_us,
@@ -281,6 +286,13 @@ async fn read(sockets: Vec<Socket>, records: usize, since: u64) -> Result<Vec<u6
         anyhow::Ok(delays_us)
     };
     timeout(PATIENCE, all).await.context("not all records came")?
+}
+
+/// What was measured, or why not, with what the node counts.
+async fn explained<T>(node: &Subject, measured: Result<T>) -> Result<T> {
+    let Err(error) = measured else { return measured };
+    let stats = node.admin()?.get("/stats").await.map_err(told)?;
+    Err(error.context(format!("the node says {stats}")))
 }
 
 async fn read_one(mut socket: Socket, records: usize, since: u64) -> Result<Vec<u64>> {
