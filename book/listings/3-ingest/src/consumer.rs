@@ -24,8 +24,8 @@ use crate::record::{Place, Reason, Record, decode, place_of};
 use crate::room::Room;
 use crate::trouble::Trouble;
 
-/// Records read in a row before anything else is looked at.
-const BATCH: usize = 128;
+/// Records read in a row before anything else is looked at: few, so that they are written while the processor's cache still has them.
+const BATCH: usize = 32;
 /// How often the gauges are set that nothing else moves, and dead letters tried again that were refused.
 const ROUND: Duration = Duration::from_millis(500);
 /// How long a node that stops waits until the group knows; librdkafka goes on for longer, with its own threads.
