@@ -291,8 +291,10 @@ async fn read(sockets: Vec<Socket>, records: usize, since: u64) -> Result<Vec<u6
 /// What was measured, or why not, with what the node counts.
 async fn explained<T>(node: &Subject, measured: Result<T>) -> Result<T> {
     let Err(error) = measured else { return measured };
-    let stats = node.admin()?.get("/stats").await.map_err(told)?;
-    Err(error.context(format!("the node says {stats}")))
+    Err(match node.admin()?.get("/stats").await {
+        Ok(stats) => error.context(format!("the node says {stats}")),
+        Err(_) => error.context("the node says nothing"),
+    })
 }
 
 async fn read_one(mut socket: Socket, records: usize, since: u64) -> Result<Vec<u64>> {
