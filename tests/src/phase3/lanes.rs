@@ -7,7 +7,7 @@ use crate::harness::topic::record_for;
 use crate::harness::{Failure, Judge, Peer, ROOM_FOR_TWO, World, ensure, eventually};
 
 /// Many times what fits into the mailbox of the check.
-const MANY: usize = 500;
+const MANY: usize = 1000;
 
 pub async fn others(world: &World) -> Result<(), Failure> {
     let topic = world.topic(1).await?;
