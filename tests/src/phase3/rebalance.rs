@@ -26,7 +26,7 @@ const YOUNGER_FIRST_MS: [u16; 4] = [0, 150, 150, 0];
 /// Between two messages of somebody who reads slowly.
 const PACE: Duration = Duration::from_millis(120);
 /// Lasts at this pace until a partition has moved, also on a busy machine.
-const BACKLOG: usize = 28;
+const BACKLOG: usize = 48;
 /// More than a slow client's kernel and mailbox have room for.
 const TOO_MUCH: usize = 8;
 
