@@ -148,7 +148,8 @@ pub fn middle_and_slow<'a>(deliveries: impl IntoIterator<Item = &'a Delivery>) -
 }
 
 impl Run {
-    /// With a pace, messages leave at their time, whatever became of those before; without one, 32 are outstanding.
+    /// With a pace, messages leave at their time, whatever became of those before, and no two pairs' at the same; without one, 32 are
+    /// outstanding.
     pub async fn start(cluster: &Cluster, length: Duration, pace: Option<u64>) -> Result<Self> {
         let (mut pairs, dialect) = (Vec::new(), cluster.dialect());
         for pair in 0..PAIRS {
@@ -160,10 +161,10 @@ impl Run {
         cluster.known(PAIRS).await?;
         let (start, cpu) = (Instant::now(), cluster.cpu());
         let mut running = JoinSet::new();
-        for (to, sender, receiver) in pairs {
+        for (pair, (to, sender, receiver)) in (0..).zip(pairs) {
             let window = Arc::new(Semaphore::new(OUTSTANDING));
             let sent = Arc::new(AtomicU64::new(u64::MAX));
-            let sending = Sending { dialect, to, start, length, pace, window: window.clone(), sent: sent.clone() };
+            let sending = Sending { dialect, pair, to, start, length, pace, window: window.clone(), sent: sent.clone() };
             running.spawn(async move {
                 let (sent, deliveries) =
                     tokio::try_join!(sending.run(sender), receive(receiver, dialect, start, &window, &sent))?;
@@ -182,6 +183,7 @@ impl Run {
 
 struct Sending {
     dialect: Dialect,
+    pair: u32,
     to: String,
     start: Instant,
     length: Duration,
@@ -216,8 +218,9 @@ impl Sending {
         match self.pace {
             None => self.window.acquire().await?.forget(),
             Some(pace) => {
-                let apart = Duration::from_secs(PAIRS as u64) / u32::try_from(pace)?;
-                tokio::time::sleep_until((self.start + apart * u32::try_from(count)?).into()).await;
+                let (apart, pairs) = (Duration::from_secs(1) / u32::try_from(pace)?, PAIRS as u32);
+                let turn = u32::try_from(count)? * pairs + self.pair;
+                tokio::time::sleep_until((self.start + apart * turn).into()).await;
             }
         }
         Ok(())
