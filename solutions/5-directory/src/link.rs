@@ -133,6 +133,8 @@ fn hand_on(bytes: Bytes, inbound: &mut dyn Inbound, outbox: &Outbox, stats: &sta
 async fn write(sink: &mut SplitSink<LinkStream, Message>, outbox: &Outbox) {
     loop {
         outbox.ready().await;
+        // Whoever else is ready may have something to say, too: fewer and larger writes, here and there.
+        tokio::task::yield_now().await;
         if write_all(sink, outbox).await.is_err() {
             return;
         }

@@ -9,7 +9,7 @@
 //! - [`snapshot`]: what it takes to tell a newcomer of a hundred thousand users.
 //! - [`soak`]: nodes are killed, paused and cut off while messages go on, and none is lost.
 //! - [`floor`]: the least servers that do the same. [`subject`]: what is measured. [`cluster`]: several of it. [`dialect`]: adapters for
-//!   routers.
+//!   routers. [`unrest`]: how late the machine is by itself.
 
 mod cluster;
 mod crowd;
@@ -23,6 +23,7 @@ mod route;
 mod snapshot;
 mod soak;
 mod subject;
+mod unrest;
 
 use std::io::Read;
 use std::path::PathBuf;

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::cluster::{Cluster, Socket};
 use crate::dialect::{Dialect, Router};
+use crate::unrest;
 
 const PAIRS: usize = 50;
 const OUTSTANDING: usize = 32;
@@ -46,10 +47,12 @@ pub async fn run(binary: &Path, nodes: usize, rounds: usize, seconds: u64) -> Re
     };
     let routers: Vec<_> = routers.into_iter().flatten().collect();
     let mut table = Table { all: routers.iter().map(|_| Vec::new()).collect(), across: nodes > 1 };
+    let (length, mut late_us) = (Duration::from_secs(seconds), Vec::new());
     for round in 1..=rounds {
         eprintln!("round {round} of {rounds}");
+        late_us.push(unrest::measure(length).await?);
         for (router, figures) in routers.iter().zip(&mut table.all) {
-            let measured = measure(router, Duration::from_secs(seconds)).await;
+            let measured = measure(router, length).await;
             figures.push(measured.with_context(|| router.name.clone())?);
         }
     }
@@ -65,6 +68,7 @@ pub async fn run(binary: &Path, nodes: usize, rounds: usize, seconds: u64) -> Re
     table.row(&format!("CPU µs a message, at {PACE} a second"), |figures| figures.cpu_us);
     table.row("connect + register a second", |figures| figures.connects);
     table.row("memory per idle user, KiB", |figures| figures.memory_kib);
+    println!("{:<34}{:>13.1}", "p99, µs, of who only sleeps", median(late_us));
     Ok(())
 }
 
@@ -164,7 +168,8 @@ impl Run {
         for (pair, (to, sender, receiver)) in (0..).zip(pairs) {
             let window = Arc::new(Semaphore::new(OUTSTANDING));
             let sent = Arc::new(AtomicU64::new(u64::MAX));
-            let sending = Sending { dialect, pair, to, start, length, pace, window: window.clone(), sent: sent.clone() };
+            let sending =
+                Sending { dialect, pair, to, start, length, pace, window: window.clone(), sent: sent.clone() };
             running.spawn(async move {
                 let (sent, deliveries) =
                     tokio::try_join!(sending.run(sender), receive(receiver, dialect, start, &window, &sent))?;
