@@ -22,7 +22,7 @@ pub enum End {
     /// Read a topic from its beginning and count, then tell as JSON what that took
     #[command(hide = true)]
     Count(Count),
-    /// Write records for users in turn, so many a second, each of which says when it was written
+    /// Write a record for each user, then more for users in turn, so many a second; each says when it was written
     #[command(hide = true)]
     Pace(Pace),
 }
@@ -106,17 +106,16 @@ impl Pace {
     fn run(&self) -> Result<()> {
         let producer: BaseProducer<Refused> = producing(&config(&self.kafka)).create_with_context(Refused::default())?;
         producer.client().fetch_metadata(Some(&self.topic), PATIENCE)?;
+        // An idempotent producer asks for its number first, and may ask again half a second later: no pace begins with that.
+        for user in 0..self.users {
+            self.send(&producer, user)?;
+        }
+        producer.flush(PATIENCE)?;
         let (began, apart) = (Instant::now(), Duration::from_secs(1) / self.rate);
-        let since = UNIX_EPOCH + Duration::from_micros(self.since);
         for number in 0..self.records {
             let due = began + apart * u32::try_from(number)?;
             sleep(due.saturating_duration_since(Instant::now()));
-            let (user, now_us) =
-                (format!("user-{}", number % self.users), SystemTime::now().duration_since(since)?.as_micros());
-            let payload = format!("{:x<1$}", format!("\"t={now_us:012}"), self.bytes - 1) + "\"";
-            let value = format!(r#"{{"user_id":"{user}","payload":{payload}}}"#);
-            let record = BaseRecord::to(&self.topic).key(&user).payload(&value);
-            producer.send(record).map_err(|(error, _)| error)?;
+            self.send(&producer, number % self.users)?;
             // So that what was acknowledged is forgotten.
             producer.poll(Duration::ZERO);
         }
@@ -126,6 +125,16 @@ impl Pace {
             Some(error) => Err(error.clone()).context("a record was not written"),
             None => Ok(()),
         }
+    }
+
+    fn send(&self, producer: &BaseProducer<Refused>, user: u64) -> Result<()> {
+        let since = UNIX_EPOCH + Duration::from_micros(self.since);
+        let (user, now_us) = (format!("user-{user}"), SystemTime::now().duration_since(since)?.as_micros());
+        let payload = format!("{:x<1$}", format!("\"t={now_us:012}"), self.bytes - 1) + "\"";
+        let value = format!(r#"{{"user_id":"{user}","payload":{payload}}}"#);
+        let record = BaseRecord::to(&self.topic).key(&user).payload(&value);
+        producer.send(record).map_err(|(error, _)| error)?;
+        Ok(())
     }
 }
 
